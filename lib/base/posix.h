@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Owning file descriptors and the few system-call wrappers everybody needs: EINTR is handled here and
+// nowhere else. Thread: values; no shared state but the clock seam, which only tests replace.
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "base/result.h"
+
+namespace base {
+
+// Owns one descriptor; closes it on destruction. Move-only. Descriptors are made close-on-exec.
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept;
+  UniqueFd(const UniqueFd&) = delete;
+  UniqueFd& operator=(const UniqueFd&) = delete;
+  ~UniqueFd() { reset(); }
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  int release() { return std::exchange(fd_, -1); }
+  void reset();  // keeps errno
+
+ private:
+  int fd_ = -1;
+};
+
+// Monotonic microseconds since an arbitrary start (CLOCK_MONOTONIC): the same clock in all processes.
+using Micros = std::chrono::microseconds;
+Micros now();
+// Wall-clock microseconds since 1970.
+std::int64_t wall_clock_us();
+
+// A point of the monotonic clock, or never.
+class Deadline {
+ public:
+  static Deadline never() { return Deadline(Micros::max()); }
+  static Deadline at(Micros when) { return Deadline(when); }
+  static Deadline after(Micros duration) { return Deadline(now() + duration); }
+
+  bool is_never() const { return when_ == Micros::max(); }
+  bool passed() const { return !is_never() && now() >= when_; }
+  Micros when() const { return when_; }
+  // Milliseconds for poll(2): -1 for never, rounded up, 0 when it has passed.
+  int poll_timeout() const;
+
+ private:
+  explicit Deadline(Micros when) : when_(when) {}
+  Micros when_;
+};
+
+// read(2)/write(2) once, EINTR retried. Return bytes, 0 at end of file (read), or -1 with errno.
+ssize_t read_some(int fd, void* into, std::size_t size);
+ssize_t write_some(int fd, const void* from, std::size_t size);
+// Writes all of it, blocking; false with errno on failure.
+bool write_all(int fd, const void* from, std::size_t size);
+// poll(2) on one descriptor. > 0: the revents; 0: the deadline passed; -1: errno.
+int wait_for(int fd, short events, Deadline deadline);
+
+// socketpair(AF_UNIX, type | SOCK_CLOEXEC).
+Result<std::pair<UniqueFd, UniqueFd>> socket_pair(int type);
+
+// Sends one message with at most one descriptor (fd < 0: none), MSG_NOSIGNAL | flags.
+// Returns bytes sent or -1 with errno.
+ssize_t send_with_fd(int socket, std::span<const std::byte> bytes, int fd, int flags);
+// Receives one message; accepts at most one descriptor, close-on-exec. More than one, or a truncated
+// control part (MSG_CTRUNC): every descriptor that arrived is closed and the result is -1 with errno
+// EBADMSG. Returns bytes, 0 at end of file, -1 with errno.
+ssize_t receive_with_fd(int socket, std::span<std::byte> into, UniqueFd* fd, int flags);
+
+}  // namespace base

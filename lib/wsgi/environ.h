@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The rules that turn a request into the WSGI environ's text entries (PEP 3333, RFC 3875, compat.md 4).
+// Pure: the module fills RequestFacts from request_rec, CGI from its own environment. Views: nothing here
+// owns text; an Arena gives memory that lives as long as the request.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "wsgi/engine_abi.h"
+
+namespace wsgi {
+
+// Memory of one request. allocate never fails (out of memory aborts).
+class Arena {
+ public:
+  virtual char* allocate(std::size_t size) = 0;
+
+ protected:
+  ~Arena() = default;
+};
+
+struct Field {
+  std::string_view name;
+  std::string_view value;
+};
+
+// What happens to Authorization and Proxy-Authorization.
+enum class PassAuthorization { kNone, kAuthorization, kAll };
+
+struct EnvironRules {
+  PassAuthorization pass_authorization = PassAuthorization::kNone;
+};
+
+// True for header names made of ASCII letters, digits and '-' only: others never reach the environ, since
+// X_Foo and X-Foo would become one name (CVE-2015-7519).
+bool is_plain_header_name(std::string_view name);
+
+// The CGI name of a header: "HTTP_" + upper case with '-' as '_', CONTENT_TYPE and CONTENT_LENGTH for those two,
+// empty when it must not be shown: Proxy (httpoxy), names that are not plain, Authorization as the rules say.
+std::string_view cgi_name(std::string_view header, const EnvironRules& rules, Arena& arena);
+
+// Runs of '/' become one (SCRIPT_NAME, PATH_INFO). Returns path itself when it has no run.
+std::string_view collapse_slashes(std::string_view path, Arena& arena);
+
+// Collects entries with the rule that a computed name wins over one from the configuration (SetEnv, PassEnv,
+// RewriteRule E=) and over headers, and that later values replace earlier ones of the same name.
+// Keys wsgi.* , mod_wsgi.* and apache.* from configuration are dropped: nobody can forge them.
+class EnvironList {
+ public:
+  explicit EnvironList(Arena& arena) : arena_(arena) { entries_.reserve(64); }
+
+  void add_configured(std::string_view name, std::string_view value);  // subprocess environment
+  void add_header(std::string_view header, std::string_view value, const EnvironRules& rules);
+  void add_computed(std::string_view name, std::string_view value);
+  void remove(std::string_view name);
+  // The value or an empty view with data() == nullptr.
+  std::string_view find(std::string_view name) const;
+  // The entries, ready for the engine; valid until the next change.
+  std::span<const gatehouse_pair> pairs();
+  Arena& arena() { return arena_; }
+
+ private:
+  gatehouse_pair* locate(std::string_view name);
+  Arena& arena_;
+  std::vector<gatehouse_pair> entries_;
+};
+
+// HTTPS as the scheme flag: "on" in any case, or "1".
+bool is_https_value(std::string_view value);
+
+}  // namespace wsgi

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What an application may put into a status line and into headers: RFC 9110 5.1/5.5/15, PEP 3333
+// "Unicode Issues" and "The start_response() Callable". Pure, no allocation on the good path. Fuzzed.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace wsgi {
+
+// Why a piece was refused; empty message = accepted. The message names the rule and the place, escaped
+// and short, e.g. "header 3 'X-A': value has a line feed at byte 7".
+struct Refusal {
+  std::string message;
+  explicit operator bool() const { return !message.empty(); }
+};
+
+struct StatusLine {
+  std::uint32_t code = 0;
+  std::string_view reason;  // without the space; may be empty
+};
+
+// "200 OK", "200 ", "200". 200..599 only: 1xx and the rest are refused. Reason: no control character.
+Refusal parse_status(std::string_view text, StatusLine* out);
+
+// name: a token (RFC 9110 5.6.2), not hop-by-hop (PEP 3333 "Other HTTP Features"; Connection, Keep-Alive,
+// Proxy-Authenticate, Proxy-Authorization, TE, Trailer, Transfer-Encoding, Upgrade), not "Status".
+// value: no NUL, CR, LF or other control character but tab. index: position in the list, for the message.
+Refusal check_header(std::size_t index, std::string_view name, std::string_view value);
+
+// Content-Length: 1*DIGIT without sign, blanks or list, up to 2^63-1.
+Refusal parse_content_length(std::string_view value, std::int64_t* out);
+
+bool equal_ignoring_case(std::string_view a, std::string_view b);
+
+// Responses that carry no body whatever the application yields: 204, 304, and any to HEAD.
+bool has_no_body(std::uint32_t status, bool head_request);
+
+}  // namespace wsgi
