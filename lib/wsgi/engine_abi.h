@@ -181,7 +181,7 @@ struct gatehouse_outcome {
   uint32_t status;  /* FAILED: what to answer; else the status that was sent, 0 = none */
 };
 
-struct gatehouse_engine {
+struct gatehouse_engine_table {
   uint32_t size;
   uint32_t abi;               /* GATEHOUSE_ENGINE_ABI */
   const char *python_version; /* string, "3.12.1": of the libpython that is loaded */
@@ -210,8 +210,8 @@ struct gatehouse_engine {
 #if defined(_WIN32)
 #error "POSIX only"
 #endif
-typedef const struct gatehouse_engine *(*gatehouse_engine_function)(uint32_t abi);
-__attribute__((visibility("default"))) const struct gatehouse_engine *gatehouse_engine(uint32_t abi);
+typedef const struct gatehouse_engine_table *(*gatehouse_engine_function)(uint32_t abi);
+__attribute__((visibility("default"))) const struct gatehouse_engine_table *gatehouse_engine(uint32_t abi);
 
 #ifdef __cplusplus
 }

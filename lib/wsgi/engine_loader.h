@@ -22,7 +22,7 @@ std::vector<std::string> engine_versions(std::span<const std::string> directorie
 base::Result<std::string> find_engine(std::string_view version, std::span<const std::string> directories);
 
 // Opens the engine file and asks it for its table. Errors: kEngineRefused with the file and the loader's words.
-base::Result<const gatehouse_engine*> open_engine(const std::string& file);
+base::Result<const gatehouse_engine_table*> open_engine(const std::string& file);
 
 // The version of the Python behind a virtual environment: "3.12" from <home>/pyvenv.cfg (version or
 // version_info), else from <home>/lib/python3.X; empty when <home> tells neither.
