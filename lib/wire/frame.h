@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The private channel's frames, byte by byte (docs/wire.md tells the same in prose). A channel is one end of a
+// stream socketpair and belongs to one request. Both ends are on one machine and of one version: integers are
+// little-endian, and a version that differs is refused, never adapted to.
+//
+//   offset  size  field
+//   0       1     type
+//   1       1     flags
+//   2       2     zero
+//   4       4     length of the payload that follows
+//   8       4     request id: equal in all frames of a channel's request; another id is garbage
+//
+// How the child knows whether a request was started, at no cost: a worker leaves at least the last byte of the
+// request's first part unread (MSG_PEEK) until it enters the application. When it dies or closes before that, the
+// kernel reports ECONNRESET instead of end-of-file: the request may be sent again. End-of-file without END, or
+// any frame of the worker but DECLINED, means that the application was entered.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace wire {
+
+inline constexpr std::uint16_t kProtocolVersion = 1;
+inline constexpr std::size_t kFrameHeaderSize = 12;
+inline constexpr std::uint32_t kMaxBodyFrame = 1u << 20;      // payload of BODY, either way
+inline constexpr std::uint32_t kMaxRequestHead = 16u << 20;   // payload of a request HEAD
+inline constexpr std::uint32_t kMaxResponseHead = 1u << 20;   // payload of a response HEAD
+inline constexpr std::uint32_t kMaxLog = 16u << 10;           // payload of LOG
+inline constexpr std::uint32_t kMaxFirstBody = 64u << 10;     // body bytes in a request's first part
+
+enum class FrameType : std::uint8_t {
+  // child to worker
+  kRequestHead = 1,  // RequestHead; begins with the size of the first part, this frame's header included
+  kBody = 2,         // both ways
+  kBodyEnd = 3,      // the request body is complete
+  // worker to child
+  kStarted = 16,     // sent only when the child still holds body bytes back (flag kMoreBody of the head)
+  kDeclined = 17,    // not entered, code is stale: send it again
+  kResponseHead = 18,
+  kFile = 19,        // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body
+  kLog = 20,         // u8 level, text
+  kEnd = 21          // u8 outcome (gatehouse_result), u16 status: the last frame
+};
+
+enum FrameFlag : std::uint8_t {
+  kMoreBody = 1,   // on kRequestHead: body frames follow after kStarted
+  kFlush = 2       // on kBody from the worker: pass it on to the client now
+};
+
+struct FrameHeader {
+  FrameType type;
+  std::uint8_t flags;
+  std::uint32_t length;
+  std::uint32_t request;
+};
+
+}  // namespace wire

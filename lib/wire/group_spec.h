@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What WSGIDaemonProcess says of a process group. One table (group_options) parses, range-checks, encodes and
+// documents all options. Pure: users and groups stay names here; the module resolves them into Launch.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/posix.h"
+#include "base/result.h"
+
+namespace wire {
+
+// Durations are microseconds; 0 means "off" where the table says so. Unset strings are empty.
+struct GroupSpec {
+  std::string name;
+  std::int64_t processes = 1;
+  bool processes_given = false;  // wsgi.multiprocess is true when processes= is given at all
+  std::int64_t threads = 15;
+  std::string user, group, supplementary_groups;
+  std::int64_t umask = -1;       // -1: inherit
+  std::string home, chroot, lang, locale, python, python_home, python_path, python_eggs, display_name;
+  std::int64_t listen_backlog = 100;
+  std::int64_t queue_timeout = 0, socket_timeout = 0, connect_timeout = 15'000'000;
+  std::int64_t response_socket_timeout = 0, response_flush_delay = 5'000;
+  std::int64_t maximum_requests = 0, restart_interval = 0, inactivity_timeout = 0, request_timeout = 0;
+  std::int64_t interrupt_timeout = 0, deadlock_timeout = 300'000'000, startup_timeout = 0;
+  std::int64_t graceful_timeout = 15'000'000, eviction_timeout = 0, shutdown_timeout = 5'000'000;
+  std::int64_t stack_size = 0, switch_interval = 0, cpu_time_limit = 0, cpu_priority = 0;
+  std::int64_t memory_limit = 0, virtual_memory_limit = 0;
+  std::int64_t send_buffer_size = 0, receive_buffer_size = 0, header_buffer_size = 0, response_buffer_size = 0;
+  std::string socket_user, script_user, script_group;
+  bool server_metrics = false;
+};
+
+enum class OptionKind : std::uint8_t { kText, kName, kDirectory, kCount, kOctal, kBytes, kSeconds, kMilliseconds, kOnOff, kVersion };
+
+struct GroupOption {
+  std::string_view name;  // "queue-timeout"
+  OptionKind kind;
+  std::string GroupSpec::*text;       // one of these three is set, by kind
+  std::int64_t GroupSpec::*number;
+  bool GroupSpec::*flag;
+  std::int64_t minimum;               // in the unit that is written (seconds, bytes, count)
+  std::int64_t maximum;
+  bool in_effect;                     // false: parsed and kept, takes effect with a later release: one notice
+  std::string_view meaning;           // a sentence for docs/directives.md
+};
+
+// All options, sorted by name.
+std::span<const GroupOption> group_options();
+
+// Sets one option from its text, e.g. set_option(&spec, "queue-timeout", "1.5"). Errors: kOptionUnknown (with the
+// nearest name when one is close), kOptionValue naming option, value and range. Seconds accept fractions.
+base::Status set_option(GroupSpec* spec, std::string_view name, std::string_view value);
+
+// Options that contradict each other (script-user with script-group ...).
+base::Status validate(const GroupSpec& spec);
+
+// Equal in every option.
+bool same_options(const GroupSpec& a, const GroupSpec& b);
+
+// Everything gatehoused needs to run a group: the spec and what the module resolved as root.
+struct Launch {
+  GroupSpec spec;
+  std::int64_t uid = -1, gid = -1;           // -1: keep (httpd was not started as root)
+  std::vector<std::int64_t> groups;          // the full supplementary set, when uid is given
+  std::string user_name, user_home;          // for USER, LOGNAME, HOME
+  std::string engine;                        // file name of the engine
+  std::string python_executable;             // virtual environment's interpreter or empty
+  std::string python_home_prefix;            // PyConfig.home or empty
+  std::vector<std::string> environment;      // "NAME=VALUE", the whole environment of the group
+  std::int64_t log_level = 4;                // base::Level of lines outside requests
+  std::int64_t generation = 0;
+  std::int64_t default_timeout = 60'000'000; // httpd's Timeout, for socket-timeout 0
+};
+
+std::string encode(const Launch& launch);
+base::Result<Launch> decode_launch(std::span<const std::byte> bytes);
+
+}  // namespace wire

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Typed payloads of frames and of tickets: encode into a string, decode into views of the received bytes.
+// Pure. Every count and length is checked before use; a failed decode changes nothing.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/posix.h"
+#include "wire/frame.h"
+
+namespace wire {
+
+struct Pair {
+  std::string_view name;
+  std::string_view value;
+};
+
+// One ticket of the queue: a SEQPACKET message with the worker's end of the channel attached.
+struct Ticket {
+  std::uint32_t request = 0;       // request id of the channel
+  std::int64_t sent_us = 0;        // monotonic, when the child sent it
+  std::int64_t deadline_us = 0;    // monotonic, 0 = none: past it the ticket is dropped unstarted
+};
+inline constexpr std::size_t kTicketSize = 32;
+
+void encode(const Ticket& ticket, std::span<std::byte, kTicketSize> out);
+bool decode(std::span<const std::byte> bytes, Ticket* out);
+
+// What a worker needs to know of a request besides its environ.
+struct RequestHead {
+  std::uint32_t first_part_size = 0;  // filled by the sender when the part is complete
+  std::uint32_t target_flags = 0;     // GATEHOUSE_RELOAD ...
+  std::uint32_t request_flags = 0;    // GATEHOUSE_HTTPS, GATEHOUSE_HEAD_REQUEST
+  std::int64_t content_length = 0;    // -1 unknown
+  std::int64_t script_mtime_us = 0;
+  std::int64_t request_start_us = 0;  // wall clock
+  std::int64_t queue_start_us = 0;    // wall clock
+  std::string_view script;
+  std::string_view callable;
+  std::string_view application_group;
+  std::string_view summary;           // "GET /path [id]" for lines about this request, escaped, at most 256 bytes
+  std::vector<Pair> environ;
+};
+
+// Appends a whole frame. first_part_size is patched by set_first_part_size once body frames follow it.
+void append_request_head(const RequestHead& head, std::uint32_t request, std::uint8_t flags, std::string* out);
+void set_first_part_size(std::string* first_part, std::size_t head_at, std::uint32_t size);
+// The size of the first part from the first bytes of a channel (frame header + 4), 0 if they are no request head.
+std::uint32_t peek_first_part_size(std::span<const std::byte> bytes);
+bool decode_request_head(std::span<const std::byte> payload, RequestHead* out);
+
+struct ResponseHead {
+  std::uint16_t status = 0;
+  std::int64_t content_length = -1;
+  std::string_view reason;
+  std::vector<Pair> headers;
+};
+void append_response_head(const ResponseHead& head, std::uint32_t request, std::string* out);
+bool decode_response_head(std::span<const std::byte> payload, ResponseHead* out);
+
+struct End {
+  std::uint8_t outcome = 0;   // gatehouse_result
+  std::uint16_t status = 0;
+};
+void append_end(const End& end, std::uint32_t request, std::string* out);
+bool decode_end(std::span<const std::byte> payload, End* out);
+
+void append_log(base::Level level, std::string_view line, std::uint32_t request, std::string* out);
+bool decode_log(std::span<const std::byte> payload, base::Level* level, std::string_view* line);
+
+struct FileRange {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+void append_file(const FileRange& range, std::uint32_t request, std::string* out);
+bool decode_file(std::span<const std::byte> payload, FileRange* out);
+
+// A frame without or with an opaque payload.
+void append_frame_header(const FrameHeader& header, std::string* out);
+
+}  // namespace wire
