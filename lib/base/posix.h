@@ -39,6 +39,9 @@ class UniqueFd {
 // Monotonic microseconds since an arbitrary start (CLOCK_MONOTONIC): the same clock in all processes.
 using Micros = std::chrono::microseconds;
 Micros now();
+// Tests only: now() answers what clock says; nullptr puts the system's clock back.
+using Clock = Micros (*)();
+void set_clock_for_test(Clock clock);
 // Wall-clock microseconds since 1970.
 std::int64_t wall_clock_us();
 
@@ -47,7 +50,7 @@ class Deadline {
  public:
   static Deadline never() { return Deadline(Micros::max()); }
   static Deadline at(Micros when) { return Deadline(when); }
-  static Deadline after(Micros duration) { return Deadline(now() + duration); }
+  static Deadline after(Micros duration);  // never, when the clock cannot count that far
 
   bool is_never() const { return when_ == Micros::max(); }
   bool passed() const { return !is_never() && now() >= when_; }
@@ -63,7 +66,7 @@ class Deadline {
 // read(2)/write(2) once, EINTR retried. Return bytes, 0 at end of file (read), or -1 with errno.
 ssize_t read_some(int fd, void* into, std::size_t size);
 ssize_t write_some(int fd, const void* from, std::size_t size);
-// Writes all of it, blocking; false with errno on failure.
+// Writes all of it, blocking (also on a non-blocking descriptor); false with errno on failure.
 bool write_all(int fd, const void* from, std::size_t size);
 // poll(2) on one descriptor. > 0: the revents; 0: the deadline passed; -1: errno.
 int wait_for(int fd, short events, Deadline deadline);
@@ -74,9 +77,10 @@ Result<std::pair<UniqueFd, UniqueFd>> socket_pair(int type);
 // Sends one message with at most one descriptor (fd < 0: none), MSG_NOSIGNAL | flags.
 // Returns bytes sent or -1 with errno.
 ssize_t send_with_fd(int socket, std::span<const std::byte> bytes, int fd, int flags);
-// Receives one message; accepts at most one descriptor, close-on-exec. More than one, or a truncated
-// control part (MSG_CTRUNC): every descriptor that arrived is closed and the result is -1 with errno
-// EBADMSG. Returns bytes, 0 at end of file, -1 with errno.
+// Receives one message; accepts at most one descriptor, close-on-exec, and none when fd is null. More than
+// that, a truncated control part (MSG_CTRUNC) or a datagram larger than into (MSG_TRUNC): every descriptor
+// that arrived is closed and the result is -1 with errno EBADMSG. *fd stays as it is when none arrived.
+// Returns bytes, 0 at end of file, -1 with errno.
 ssize_t receive_with_fd(int socket, std::span<std::byte> into, UniqueFd* fd, int flags);
 
 }  // namespace base
