@@ -23,8 +23,7 @@ constexpr std::size_t kStackLine = 8192;
 constexpr std::string_view kCut = "...";
 constexpr const char* kLevelNames[] = {"emerg", "alert", "crit", "error", "warn", "notice", "info", "debug", "trace1"};
 constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 bool is_printable_ascii(unsigned char byte) { return (byte >= 0x20 && byte < 0x7f) || byte == '\t'; }
 
@@ -65,7 +64,8 @@ std::size_t shown_size(std::string_view text) {
 }
 
 bool is_plain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return is_printable_ascii(static_cast<unsigned char>(c)); });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_printable_ascii(static_cast<unsigned char>(c)); });
 }
 
 void emit(Message message, std::string_view line) {
@@ -156,9 +156,8 @@ void write_to_stderr(void* /*context*/, Level level, std::string_view line) {
                                  local.tm_min, local.tm_sec, static_cast<int>(wall % 1'000'000), local.tm_year + 1900,
                                  kLevelNames[static_cast<std::size_t>(level)], getpid());
   char newline = '\n';
-  const iovec pieces[] = {{head, static_cast<std::size_t>(size)},
-                          {const_cast<char*>(line.data()), line.size()},
-                          {&newline, 1}};
+  const iovec pieces[] = {
+      {head, static_cast<std::size_t>(size)}, {const_cast<char*>(line.data()), line.size()}, {&newline, 1}};
   ssize_t written;
   do {
     written = writev(STDERR_FILENO, pieces, 3);

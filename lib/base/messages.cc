@@ -41,8 +41,9 @@ static_assert(in_order(), "messages.def must be in the order of its numbers");
 }  // namespace
 
 const MessageEntry& entry_of(Message message) {
-  const auto* found = std::lower_bound(std::begin(kEntries), std::end(kEntries), message,
-                                       [](const MessageEntry& entry, Message wanted) { return entry.message < wanted; });
+  const auto* found =
+      std::lower_bound(std::begin(kEntries), std::end(kEntries), message,
+                       [](const MessageEntry& entry, Message wanted) { return entry.message < wanted; });
   if (found == std::end(kEntries) || found->message != message) std::abort();
   return *found;
 }

@@ -25,7 +25,7 @@ extern "C" {
 #define GATEHOUSE_ENGINE_ABI 1u
 
 struct gatehouse_text {
-  const char *data; /* may be NULL only when size is 0 */
+  const char* data; /* may be NULL only when size is 0 */
   size_t size;
 };
 
@@ -48,74 +48,74 @@ enum gatehouse_level {
  * of the engine provides the struct; the engine fills it. */
 struct gatehouse_error {
   uint32_t size;
-  uint32_t message;  /* number of the message, 0 = none */
-  char text[2048];   /* string, cut to fit */
+  uint32_t message; /* number of the message, 0 = none */
+  char text[2048];  /* string, cut to fit */
 };
 
 /* How Python starts in this process. Strings; NULL = not configured. */
 struct gatehouse_python {
   uint32_t size;
-  const char *executable;    /* interpreter whose environment is wanted (a venv's bin/python); NULL: the
-                                one the engine was built with */
-  const char *home;          /* WSGIPythonHome / python-home without pyvenv.cfg: PyConfig.home */
-  const char *python_path;   /* directories separated by ':', each a site directory, put in front */
-  const char *working_directory; /* daemon home=: first on sys.path; NULL: none */
-  const char *process_group; /* "" embedded and CGI */
-  int32_t processes;         /* maximum_processes */
-  int32_t threads;           /* threads_per_process */
-  int32_t optimize;          /* WSGIPythonOptimize */
-  int32_t write_bytecode;    /* 0: sys.dont_write_bytecode */
-  const char *hash_seed;     /* NULL, "random" or a decimal number */
-  const char *const *warnings; /* -W options */
+  const char* executable;        /* interpreter whose environment is wanted (a venv's bin/python); NULL: the
+                                    one the engine was built with */
+  const char* home;              /* WSGIPythonHome / python-home without pyvenv.cfg: PyConfig.home */
+  const char* python_path;       /* directories separated by ':', each a site directory, put in front */
+  const char* working_directory; /* daemon home=: first on sys.path; NULL: none */
+  const char* process_group;     /* "" embedded and CGI */
+  int32_t processes;             /* maximum_processes */
+  int32_t threads;               /* threads_per_process */
+  int32_t optimize;              /* WSGIPythonOptimize */
+  int32_t write_bytecode;        /* 0: sys.dont_write_bytecode */
+  const char* hash_seed;         /* NULL, "random" or a decimal number */
+  const char* const* warnings;   /* -W options */
   size_t warnings_count;
 };
 
 /* The process as the engine sees it; lives as long as the process. */
 struct gatehouse_host {
   uint32_t size;
-  void *context;
+  void* context;
   /* One line, already escaped and with its code, that belongs to no request. May be called with the GIL
    * held: must not wait for anything but a log file. Any thread. */
-  void (*log)(void *context, enum gatehouse_level level, struct gatehouse_text line);
+  void (*log)(void* context, enum gatehouse_level level, struct gatehouse_text line);
   /* In a process that the application forked (os.fork, multiprocessing), before it runs Python code:
    * close what only a worker may hold (queue, channels). May be NULL. */
-  void (*after_application_fork)(void *context);
+  void (*after_application_fork)(void* context);
 };
 
 enum {
-  GATEHOUSE_RELOAD = 1u << 0,          /* WSGIScriptReloading On */
-  GATEHOUSE_DECLINE_STALE = 1u << 1    /* a changed script is not re-imported: the outcome is DECLINED */
+  GATEHOUSE_RELOAD = 1u << 0,       /* WSGIScriptReloading On */
+  GATEHOUSE_DECLINE_STALE = 1u << 1 /* a changed script is not re-imported: the outcome is DECLINED */
 };
 
 /* Which code answers. */
 struct gatehouse_target {
   uint32_t size;
   uint32_t flags;
-  struct gatehouse_text script;        /* absolute file name */
-  struct gatehouse_text callable;      /* "application" */
-  struct gatehouse_text interpreter;   /* application group; "" = main interpreter */
+  struct gatehouse_text script;            /* absolute file name */
+  struct gatehouse_text callable;          /* "application" */
+  struct gatehouse_text interpreter;       /* application group; "" = main interpreter */
   struct gatehouse_text application_group; /* what mod_wsgi.application_group tells; may differ (design.md 9) */
-  int64_t script_mtime_us;             /* as the host stat'ed it; 0: the engine stats it itself */
+  int64_t script_mtime_us;                 /* as the host stat'ed it; 0: the engine stats it itself */
 };
 
 struct gatehouse_response_head {
   uint32_t size;
-  uint32_t status;                     /* 200..599, checked */
-  struct gatehouse_text reason;        /* may be empty; no control characters */
-  const struct gatehouse_pair *headers; /* in the application's order, repetition kept; checked */
+  uint32_t status;                      /* 200..599, checked */
+  struct gatehouse_text reason;         /* may be empty; no control characters */
+  const struct gatehouse_pair* headers; /* in the application's order, repetition kept; checked */
   size_t header_count;
-  int64_t content_length;              /* -1: unknown. Also in headers when the application gave it */
+  int64_t content_length; /* -1: unknown. Also in headers when the application gave it */
 };
 
 enum gatehouse_io {
   GATEHOUSE_OK = 0,
-  GATEHOUSE_AGAIN = 1,   /* BUFFER only: nothing was taken, call again with FLUSH and without the GIL */
-  GATEHOUSE_GONE = -1    /* the client, or the way to it, is gone; the host knows why */
+  GATEHOUSE_AGAIN = 1, /* BUFFER only: nothing was taken, call again with FLUSH and without the GIL */
+  GATEHOUSE_GONE = -1  /* the client, or the way to it, is gone; the host knows why */
 };
 
 enum gatehouse_send {
-  GATEHOUSE_BUFFER = 0,  /* with the GIL: take a copy or answer AGAIN; never block, never a system call that waits */
-  GATEHOUSE_FLUSH = 1    /* without the GIL: hand it on to the client now, may block; size may be 0 */
+  GATEHOUSE_BUFFER = 0, /* with the GIL: take a copy or answer AGAIN; never block, never a system call that waits */
+  GATEHOUSE_FLUSH = 1   /* without the GIL: hand it on to the client now, may block; size may be 0 */
 };
 
 /* One request's callbacks. Called only from the thread in handle() (wsgi.input and write() used by an
@@ -124,94 +124,93 @@ struct gatehouse_request_calls {
   uint32_t size;
   /* The application is about to be entered: from now on the request must not be tried again. With the
    * GIL; does not block. Called once, after the script is loaded. May be NULL. */
-  void (*entered)(void *request);
+  void (*entered)(void* request);
   /* Reads up to size bytes of the request body. Without the GIL; blocks. > 0 bytes, 0 end of the body,
    * -1 error (client gone, body too large, timeout): then read_error tells. */
-  int64_t (*read_body)(void *request, void *into, size_t size);
+  int64_t (*read_body)(void* request, void* into, size_t size);
   /* Why read_body failed: a string that lives as long as the request. */
-  const char *(*read_error)(void *request);
+  const char* (*read_error)(void* request);
   /* Status line and headers, at most once, before any body. With the GIL; copies; does not block. */
-  enum gatehouse_io (*send_head)(void *request, const struct gatehouse_response_head *head);
+  enum gatehouse_io (*send_head)(void* request, const struct gatehouse_response_head* head);
   /* Body pieces, in order. Host does not count Content-Length: the engine has cut the excess. */
-  enum gatehouse_io (*send_body)(void *request, const struct gatehouse_text *pieces, size_t count,
+  enum gatehouse_io (*send_body)(void* request, const struct gatehouse_text* pieces, size_t count,
                                  enum gatehouse_send how);
   /* length bytes of a regular file from offset. Without the GIL; the descriptor stays the engine's and
    * its file position is unspecified after. May be NULL: the engine then reads the file itself. */
-  enum gatehouse_io (*send_file)(void *request, int fd, int64_t offset, int64_t length);
+  enum gatehouse_io (*send_file)(void* request, int fd, int64_t offset, int64_t length);
   /* One line of this request (wsgi.errors, print, traceback), escaped, with its code if it has one. With
    * or without the GIL; must not wait for the client. */
-  void (*log)(void *request, enum gatehouse_level level, struct gatehouse_text line);
+  void (*log)(void* request, enum gatehouse_level level, struct gatehouse_text line);
 };
 
 enum {
   GATEHOUSE_MULTITHREAD = 1u << 0,
   GATEHOUSE_MULTIPROCESS = 1u << 1,
   GATEHOUSE_RUN_ONCE = 1u << 2,
-  GATEHOUSE_HTTPS = 1u << 3,           /* wsgi.url_scheme */
-  GATEHOUSE_HEAD_REQUEST = 1u << 4     /* the method at the client is HEAD: no body bytes are sent on */
+  GATEHOUSE_HTTPS = 1u << 3,       /* wsgi.url_scheme */
+  GATEHOUSE_HEAD_REQUEST = 1u << 4 /* the method at the client is HEAD: no body bytes are sent on */
 };
 
 struct gatehouse_request {
   uint32_t size;
   uint32_t flags;
-  void *context;                       /* first argument of the callbacks */
-  const struct gatehouse_request_calls *calls;
-  const struct gatehouse_target *target;
-  const struct gatehouse_pair *environ; /* final: the engine adds only wsgi.* and the mod_wsgi.* it knows */
+  void* context; /* first argument of the callbacks */
+  const struct gatehouse_request_calls* calls;
+  const struct gatehouse_target* target;
+  const struct gatehouse_pair* environ; /* final: the engine adds only wsgi.* and the mod_wsgi.* it knows */
   size_t environ_count;
-  int64_t content_length;              /* of the request body: -1 chunked/unknown, 0 none */
-  int64_t request_start_us;            /* wall clock; mod_wsgi.request_start; 0 = not applicable */
+  int64_t content_length;   /* of the request body: -1 chunked/unknown, 0 none */
+  int64_t request_start_us; /* wall clock; mod_wsgi.request_start; 0 = not applicable */
   int64_t queue_start_us;
   int64_t daemon_start_us;
-  int32_t thread_id;                   /* mod_wsgi.thread_id */
-  void *request_rec;                   /* embedded with WSGIPassApacheRequest; else NULL */
+  int32_t thread_id; /* mod_wsgi.thread_id */
+  void* request_rec; /* embedded with WSGIPassApacheRequest; else NULL */
 };
 
 enum gatehouse_result {
-  GATEHOUSE_COMPLETE = 0,   /* the whole response went to the host */
-  GATEHOUSE_FAILED = 1,     /* no head was sent; answer with outcome.status (500, 504). Logged already */
-  GATEHOUSE_TRUNCATED = 2,  /* the head was sent, the body is short: abort the connection. Logged already */
-  GATEHOUSE_ABORTED = 3,    /* a callback said GONE: nobody is left to answer */
-  GATEHOUSE_DECLINED = 4    /* stale code (DECLINE_STALE): not entered; someone else must serve it */
+  GATEHOUSE_COMPLETE = 0,  /* the whole response went to the host */
+  GATEHOUSE_FAILED = 1,    /* no head was sent; answer with outcome.status (500, 504). Logged already */
+  GATEHOUSE_TRUNCATED = 2, /* the head was sent, the body is short: abort the connection. Logged already */
+  GATEHOUSE_ABORTED = 3,   /* a callback said GONE: nobody is left to answer */
+  GATEHOUSE_DECLINED = 4   /* stale code (DECLINE_STALE): not entered; someone else must serve it */
 };
 
 struct gatehouse_outcome {
   uint32_t size;
-  uint32_t result;  /* enum gatehouse_result */
-  uint32_t status;  /* FAILED: what to answer; else the status that was sent, 0 = none */
+  uint32_t result; /* enum gatehouse_result */
+  uint32_t status; /* FAILED: what to answer; else the status that was sent, 0 = none */
 };
 
 struct gatehouse_engine_table {
   uint32_t size;
   uint32_t abi;               /* GATEHOUSE_ENGINE_ABI */
-  const char *python_version; /* string, "3.12.1": of the libpython that is loaded */
+  const char* python_version; /* string, "3.12.1": of the libpython that is loaded */
   /* Starts Python on the calling thread, which becomes its main thread; returns without the GIL.
    * 0, or -1 with error filled. Once per process. */
-  int (*start)(const struct gatehouse_python *python, const struct gatehouse_host *host,
-               struct gatehouse_error *error);
+  int (*start)(const struct gatehouse_python* python, const struct gatehouse_host* host, struct gatehouse_error* error);
   /* fork() between these three, on the thread that called start, while no other thread runs Python. The
    * child calls after_fork_child and may then serve from new threads. host: as the child sees it. */
   void (*before_fork)(void);
   void (*after_fork_parent)(void);
-  void (*after_fork_child)(const struct gatehouse_host *host);
+  void (*after_fork_child)(const struct gatehouse_host* host);
   /* Imports a script ahead of its first request. 0, or -1: logged through the host, error filled. */
-  int (*load)(const struct gatehouse_target *target, struct gatehouse_error *error);
+  int (*load)(const struct gatehouse_target* target, struct gatehouse_error* error);
   /* Runs one request from start to end on the calling thread: loads or reloads the script, calls the
    * application, iterates, closes. Any thread, many at once. */
-  void (*handle)(const struct gatehouse_request *request, struct gatehouse_outcome *outcome);
+  void (*handle)(const struct gatehouse_request* request, struct gatehouse_outcome* outcome);
   /* The calling thread will handle no more requests: frees its Python thread states. */
   void (*end_thread)(void);
   /* No handle() runs any more: process_stopping callbacks, threading._shutdown, atexit, flush. Never finalises
    * Python (design.md 8): the host then ends with _exit. reason: string. On the thread that called start. */
-  void (*stop)(const char *reason);
+  void (*stop)(const char* reason);
 };
 
 /* The one exported symbol of an engine. NULL when abi is not the engine's. */
 #if defined(_WIN32)
 #error "POSIX only"
 #endif
-typedef const struct gatehouse_engine_table *(*gatehouse_engine_function)(uint32_t abi);
-__attribute__((visibility("default"))) const struct gatehouse_engine_table *gatehouse_engine(uint32_t abi);
+typedef const struct gatehouse_engine_table* (*gatehouse_engine_function)(uint32_t abi);
+__attribute__((visibility("default"))) const struct gatehouse_engine_table* gatehouse_engine(uint32_t abi);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@
 
 namespace wsgi {
 
-// Memory of one request. allocate never fails (out of memory aborts).
+// Memory of one request. allocate never fails (out of memory aborts); no alignment is asked for.
 class Arena {
  public:
   virtual char* allocate(std::size_t size) = 0;
@@ -41,18 +41,20 @@ struct EnvironRules {
 bool is_plain_header_name(std::string_view name);
 
 // The CGI name of a header: "HTTP_" + upper case with '-' as '_', CONTENT_TYPE and CONTENT_LENGTH for those two,
-// empty when it must not be shown: Proxy (httpoxy), names that are not plain, Authorization as the rules say.
+// empty when it must not be shown: Proxy (httpoxy), names that are not plain, Authorization and
+// Proxy-Authorization unless the rules pass them.
 std::string_view cgi_name(std::string_view header, const EnvironRules& rules, Arena& arena);
 
 // Runs of '/' become one (SCRIPT_NAME, PATH_INFO). Returns path itself when it has no run.
 std::string_view collapse_slashes(std::string_view path, Arena& arena);
 
-// Collects entries with the rule that a computed name wins over one from the configuration (SetEnv, PassEnv,
-// RewriteRule E=) and over headers, and that later values replace earlier ones of the same name.
-// Keys wsgi.* , mod_wsgi.* and apache.* from configuration are dropped: nobody can forge them.
+// Collects the entries in the order of their first appearance. When one name is given twice, a computed value
+// wins over a header's and both win over the configuration's (SetEnv, PassEnv, RewriteRule E=), in whatever order
+// they come; among equals the last wins. Keys wsgi.*, mod_wsgi.*, apache.* and gatehouse.* from the configuration
+// are dropped: nobody can forge them. Texts are not copied: they must live as long as the list's user.
 class EnvironList {
  public:
-  explicit EnvironList(Arena& arena) : arena_(arena) { entries_.reserve(64); }
+  explicit EnvironList(Arena& arena);
 
   void add_configured(std::string_view name, std::string_view value);  // subprocess environment
   void add_header(std::string_view header, std::string_view value, const EnvironRules& rules);
@@ -65,9 +67,22 @@ class EnvironList {
   Arena& arena() { return arena_; }
 
  private:
-  gatehouse_pair* locate(std::string_view name);
+  enum class Origin : std::uint8_t { kNone, kConfigured, kHeader, kComputed };  // each wins over those before
+  struct Slot {
+    std::uint32_t hash = 0;
+    std::uint32_t entry = 0;  // index into entries_
+    Origin origin = Origin::kNone;
+  };
+
+  void put(std::string_view name, std::string_view value, Origin origin);
+  // The slot of that name, or the free one where it belongs.
+  const Slot& locate(std::string_view name, std::uint32_t hash) const;
+  Slot& locate(std::string_view name, std::uint32_t hash);
+  void place_slots(std::size_t count);
+
   Arena& arena_;
   std::vector<gatehouse_pair> entries_;
+  std::vector<Slot> slots_;  // open addressing; a power of two, at most half full
 };
 
 // HTTPS as the scheme flag: "on" in any case, or "1".

@@ -22,15 +22,17 @@ struct StatusLine {
   std::string_view reason;  // without the space; may be empty
 };
 
-// "200 OK", "200 ", "200". 200..599 only: 1xx and the rest are refused. Reason: no control character.
+// "200 OK", "200 ", "200". 200..599 only: 1xx and the rest are refused. Reason: no control character, also no
+// tab; 0x80-0xFF is permitted. *out, whose reason points into text, is written only when text is accepted.
 Refusal parse_status(std::string_view text, StatusLine* out);
 
 // name: a token (RFC 9110 5.6.2), not hop-by-hop (PEP 3333 "Other HTTP Features"; Connection, Keep-Alive,
 // Proxy-Authenticate, Proxy-Authorization, TE, Trailer, Transfer-Encoding, Upgrade), not "Status".
-// value: no NUL, CR, LF or other control character but tab. index: position in the list, for the message.
+// value: no NUL, CR, LF or other control character but tab; blanks at its ends and 0x80-0xFF are permitted.
+// index: position in the list, shown in the message as it is given.
 Refusal check_header(std::size_t index, std::string_view name, std::string_view value);
 
-// Content-Length: 1*DIGIT without sign, blanks or list, up to 2^63-1.
+// Content-Length: 1*DIGIT without sign, blanks or list, up to 2^63-1. *out is written only when it is accepted.
 Refusal parse_content_length(std::string_view value, std::int64_t* out);
 
 bool equal_ignoring_case(std::string_view a, std::string_view b);

@@ -18,9 +18,9 @@ class ResponseState {
     kEnded       // the request is over: nothing is accepted any more
   };
   enum class StartVerdict : std::uint8_t {
-    kAccept,             // take these headers (first call, or a second one with exc_info before commitment)
-    kMissingExcInfo,     // second call without exc_info: AssertionError-like failure (PEP 3333)
-    kReraise,            // exc_info given after commitment: raise it
+    kAccept,          // take these headers (first call, or a second one with exc_info before commitment)
+    kMissingExcInfo,  // second call without exc_info: AssertionError-like failure (PEP 3333)
+    kReraise,         // exc_info given after commitment: raise it
     kEnded
   };
 
