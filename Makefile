@@ -51,6 +51,11 @@ cxx_flags = $(CPPFLAGS) $(CXXFLAGS) -std=c++20 $(common) -Wold-style-cast $(if $
 test_flags = -fexceptions -frtti $(if $(SANITIZE),-DCPPUTEST_MEM_LEAK_DETECTION_DISABLED) $(call stringify,GATEHOUSE_BUILD_DIR,$(abspath $(BUILD))) \
   $(call stringify,GATEHOUSE_SOURCE_DIR,$(CURDIR))
 httpd_flags = $(HTTPD_CPPFLAGS) $(HTTPD_INCLUDES)
+# python_flags(3.X)
+python_flags = -isystem $(PYTHON_INCLUDE_$(1)) $(call stringify,GATEHOUSE_PYTHON_EXECUTABLE,$(PYTHON_$(1)))
+# flags_for(source): what only its room needs. httpd declares module structures without a visibility.
+flags_for = $(if $(filter module/%,$(1)),$(httpd_flags)) $(if $(filter module/%.c,$(1)),-fvisibility=default) \
+  $(if $(filter lib/python/%,$(1)),$(call python_flags,$(DEFAULT_PYTHON))) $(if $(filter tests/%.cc,$(1)),$(test_flags))
 
 # libstdc++ and libgcc are linked statically: no C++ type crosses any of our interfaces, every symbol but one
 # is hidden, and a process that has no libstdc++ of its own lets a Python extension or another module bring
@@ -88,21 +93,17 @@ engines = $(if $(wildcard lib/python/*.cc),$(PYTHONS:%=$(BUILD)/engine-cpython-%
 all: $(products) $(engines) ## build the module, the daemon, the CGI program and one engine per Python
 
 # Objects depend on this file: other compilers or flags rebuild them.
-flags_now = $(CC) $(c_flags) $(CXX) $(cxx_flags) $(httpd_flags) $(test_flags)
+write_if_changed = $(shell mkdir -p $(@D))$(file >$@.new,$(1))@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/obj/flags: FORCE
-	$(shell mkdir -p $(@D))$(file >$@.new,$(flags_now))
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	$(call write_if_changed,$(CC) $(c_flags) $(CXX) $(cxx_flags) $(httpd_flags) $(test_flags))
 .PHONY: FORCE
 FORCE:
 
-$(BUILD)/obj/module/%.o: room_flags = $(httpd_flags)
-$(BUILD)/obj/tests/%.o: room_flags = $(test_flags)
-
 $(BUILD)/obj/%.o: %.cc $(BUILD)/obj/flags
-	$(call say,CXX)mkdir -p $(@D); $(CXX) $(cxx_flags) $(room_flags) -c -o $@ $<
+	$(call say,CXX)mkdir -p $(@D); $(CXX) $(cxx_flags) $(call flags_for,$<) -c -o $@ $<
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/obj/flags
-	$(call say,CC)mkdir -p $(@D); $(CC) $(c_flags) $(httpd_flags) -c -o $@ $<
+	$(call say,CC)mkdir -p $(@D); $(CC) $(c_flags) $(call flags_for,$<) -c -o $@ $<
 
 # --- Products ------------------------------------------------------------------------------------------
 
@@ -119,9 +120,11 @@ $(BUILD)/gatehoused $(BUILD)/gatehouse-cgi:
 
 # engine_rules(3.X): the engine of one Python
 define engine_rules
-$(BUILD)/obj/cpython-$(1)/%.o: lib/python/%.cc $(BUILD)/obj/flags pythons.mk
-	$$(call say,CXX)mkdir -p $$(@D); $$(CXX) $$(cxx_flags) -isystem $(PYTHON_INCLUDE_$(1)) \
-	  $$(call stringify,GATEHOUSE_PYTHON_EXECUTABLE,$(PYTHON_$(1))) -c -o $$@ $$<
+$(BUILD)/obj/cpython-$(1)/flags: FORCE
+	$$(call write_if_changed,$(call python_flags,$(1)))
+
+$(BUILD)/obj/cpython-$(1)/%.o: lib/python/%.cc $(BUILD)/obj/flags $(BUILD)/obj/cpython-$(1)/flags
+	$$(call say,CXX)$$(CXX) $$(cxx_flags) $(call python_flags,$(1)) -c -o $$@ $$<
 
 $(BUILD)/engine-cpython-$(1).so: $(patsubst lib/python/%.cc,$(BUILD)/obj/cpython-$(1)/%.o,$(wildcard lib/python/*.cc)) \
     $(wsgi) $(base) lib/python/engine.map
@@ -144,7 +147,6 @@ engine: ## add the engine of one more Python: make engine PYTHON=/path/bin/pytho
 
 unit_rooms := $(sort $(patsubst tests/unit/%/,%,$(dir $(wildcard tests/unit/*/*.cc))))
 unit_objects = $(call objects,tests/unit) $(call objects,$(addprefix tests/unit/,$(1)))
-cpputest = -lCppUTestExt -lCppUTest
 
 # unit_needs_ROOM: what the tests of a room are linked with. A host's main() stays out.
 unit_needs_base = $(base)
@@ -154,7 +156,9 @@ unit_needs_module = $(module_pure) $(wire) $(wsgi) $(base)
 unit_needs_daemon = $(filter-out %/daemon/main.o,$(daemon)) $(wire) $(wsgi) $(base)
 unit_needs_cgi = $(filter-out %/cgi/main.o,$(cgi)) $(wsgi) $(base)
 
-link_tests = $(call say,LINK)mkdir -p $(@D); $(CXX) -o $@ $(filter %.o,$^) $(ld_flags) $(cpputest) -ldl
+# muldefs: CppUTest and the sanitizers each define operator new; the sanitizer's comes first.
+link_tests = $(call say,LINK)mkdir -p $(@D); $(CXX) -o $@ $(filter %.o,$^) $(ld_flags) \
+  $(if $(SANITIZE),-Wl,-z,muldefs) -lCppUTestExt -lCppUTest -ldl
 
 $(BUILD)/unit-tests: $(call unit_objects,$(unit_rooms)) \
     $(sort $(foreach room,$(unit_rooms),$(unit_needs_$(room))))
@@ -175,13 +179,157 @@ $(BUILD)/tests/engine-cpython-3.99.so: $(BUILD)/obj/tests/fake_engine.o lib/pyth
 	$(call say,LINK)mkdir -p $(@D); $(CC) -shared -o $@ $< $(ld_flags) -Wl,--version-script=lib/python/engine.map
 
 .PHONY: check-unit
-check-unit: $(if $(unit_rooms),$(BUILD)/unit-tests) $(fake_engine) $(products) ## run the unit tests (unit-ROOM: those of one room)
-	$(if $(unit_rooms),$(BUILD)/unit-tests)
+check-unit: $(BUILD)/unit-tests $(fake_engine) $(products) ## run the unit tests (unit-ROOM: those of one room)
+	$<
 
-.PHONY: check
-check: check-unit ## all checks that need neither Python nor httpd (less than a minute)
+# The tests of the engine: main.cc alone knows which engine it opens.
+engine_test_objects = $(filter-out %/main.o,$(call objects,tests/engine)) $(wsgi) $(base)
+define engine_test_rules
+$(BUILD)/obj/cpython-$(1)/engine-tests-main.o: tests/engine/main.cc $(BUILD)/obj/flags
+	$$(call say,CXX)mkdir -p $$(@D); $$(CXX) $$(cxx_flags) $$(test_flags) $$(call stringify,GATEHOUSE_PYTHON,$(1)) \
+	  $$(call stringify,GATEHOUSE_ENGINE,$(abspath $(BUILD))/engine-cpython-$(1).so) -c -o $$@ $$<
+$(BUILD)/engine-tests-$(1): $(BUILD)/obj/cpython-$(1)/engine-tests-main.o $(engine_test_objects)
+	$$(link_tests)
+check-engine-$(1): $(BUILD)/engine-tests-$(1) $(BUILD)/engine-cpython-$(1).so
+	$(BUILD)/engine-tests-$(1)
+.PHONY: check-engine-$(1)
+endef
+$(foreach python,$(PYTHONS),$(eval $(call engine_test_rules,$(python))))
 
-# --- Odds and ends -------------------------------------------------------------------------------------
+.PHONY: check-engine
+check-engine: $(PYTHONS:%=check-engine-%) ## drive each engine by a fake host (check-engine-3.X: one of them)
+
+.PHONY: check-httpd
+check-httpd: all ## run applications under a real httpd (ARGS= goes to pytest)
+	@mkdir -p $(BUILD)/log
+	GATEHOUSE_MODULE=$(abspath $(BUILD))/mod_wsgi.so APXS=$(APXS) "$$(scripts/venvs --path pytest)/bin/python" -m pytest \
+	  tests/httpd --junitxml=$(BUILD)/log/check-httpd.xml $(ARGS)
+
+# --- Fuzzing -------------------------------------------------------------------------------------------
+
+fuzzers := $(patsubst tests/fuzz/%_fuzz.cc,%,$(wildcard tests/fuzz/*_fuzz.cc))
+fuzzed = $(wire) $(wsgi) $(base)
+FUZZ_SECONDS ?= 60
+
+$(BUILD)/fuzz/%-corpus: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/obj/tests/fuzz/replay_main.o $(fuzzed)
+	$(call say,LINK)mkdir -p $(@D); $(CXX) -o $@ $^ $(ld_flags)
+
+.PHONY: check-corpus
+check-corpus: $(fuzzers:%=$(BUILD)/fuzz/%-corpus) ## run every fuzzer on its corpus
+	$(foreach fuzzer,$(fuzzers),$(BUILD)/fuzz/$(fuzzer)-corpus tests/fuzz/corpus/$(fuzzer);)
+
+.PHONY: fuzz
+fuzz: ## fuzz each decoder for FUZZ_SECONDS=60 with clang's libFuzzer, ASan and UBSan
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang-14 CXX=clang++-14 SANITIZE=fuzzer-no-link,address,undefined run-fuzzers
+
+# In the build tree that "fuzz" makes:
+$(BUILD)/%: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(fuzzed)
+	$(call say,LINK)$(CXX) -o $@ $^ $(ld_flags) -fsanitize=fuzzer
+.PHONY: run-fuzzers
+run-fuzzers: $(fuzzers:%=$(BUILD)/%)
+	$(foreach fuzzer,$(fuzzers),mkdir -p $(BUILD)/found/$(fuzzer); $(BUILD)/$(fuzzer) -max_total_time=$(FUZZ_SECONDS) \
+	  -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=$(BUILD)/found/$(fuzzer)- \
+	  $(BUILD)/found/$(fuzzer) tests/fuzz/corpus/$(fuzzer);)
+
+# --- Checks --------------------------------------------------------------------------------------------
+
+headers := $(wildcard lib/*/*.h module/*.h daemon/*.h cgi/*.h)
+abi_objects := $(call objects,tests/abi)
+formatted := $(shell find lib module daemon cgi tests scripts examples -name '*.cc' -o -name '*.h' -o -name '*.c' 2>/dev/null)
+quick_checks = check-unit check-corpus check-abi check-layers check-headers check-mirror check-messages \
+  check-exports format-check
+
+.PHONY: check $(filter check-%,$(quick_checks)) format format-check
+check: $(quick_checks) ## all checks that start neither Python nor httpd (less than a minute)
+
+check-abi: $(abi_objects) ## the layout of the engine's interface
+	@echo "check-abi: $(words $^) passed, 0 failed"
+
+check-layers: ## every #include against scripts/layers.txt
+	@scripts/check-layers
+
+check-mirror: ## every source file has its unit test
+	@scripts/check-mirror
+
+check-messages: ## every log message is used and documented
+	@scripts/check-messages
+
+check-exports: all $(fake_engine) ## one symbol a library, libpython in engines only
+	@scripts/check-exports $(products) $(engines) $(fake_engine)
+
+$(BUILD)/headers/%.ok: % $(BUILD)/obj/flags
+	@mkdir -p $(@D); rm -f $@
+	@echo '#include "$<"' | $(CXX) $(cxx_flags) $(call flags_for,$<) -MF $(@:.ok=.d) -MT $@ -fsyntax-only -x c++ - && touch $@
+check-headers: ## every header compiles alone
+	@$(MAKE) --no-print-directory -k $(headers:%=$(BUILD)/headers/%.ok) || true
+	@scripts/check-headers $(BUILD)
+
+format: ## lay out all C and C++ sources
+	clang-format-14 -i $(formatted)
+format-check: ## is every source laid out as .clang-format says?
+	@failed=0; for file in $(formatted); do \
+	  clang-format-14 --dry-run --Werror $$file || failed=$$((failed + 1)); done; \
+	echo "format-check: $$(($(words $(formatted)) - failed)) passed, $$failed failed"; [ $$failed = 0 ]
+
+product_sources = $(call sources,lib/base lib/wire lib/wsgi lib/python module daemon cgi)
+json = $(subst ",\",$(subst \,\\,$(1)))
+.PHONY: compile_commands.json tidy
+compile_commands.json: ## how each source is compiled, for editors and clang-tidy
+	$(file >$@,[)$(foreach source,$(product_sources) $(call sources,tests/unit tests/unit/* tests/engine),$(file \
+	  >>$@,{"directory": "$(CURDIR)"$(comma) "file": "$(source)"$(comma) "command": "$(call \
+	  json,$(CXX) $(cxx_flags) $(call flags_for,$(source)) -c $(source))"}$(comma)))$(file \
+	  >>$@,{"directory": "$(CURDIR)"$(comma) "file": "module/mod_wsgi.c"$(comma) "command": "$(call \
+	  json,$(CC) $(c_flags) $(call flags_for,module/mod_wsgi.c) -c module/mod_wsgi.c)"}])@echo '  wrote $@'
+comma := ,
+
+tidy: compile_commands.json ## clang-tidy on the product's sources
+	printf '%s\n' $(product_sources) | xargs -P $(JOBS) -n 1 clang-tidy-14 --quiet -p .
+
+# --- Sanitizers and coverage ---------------------------------------------------------------------------
+
+# sanitizer(name, flags): a tree of its own, the unit tests and the engines' tests
+sanitizer = $(MAKE) BUILD=build-$(1) SANITIZE=$(2) CC=clang-14 CXX=clang++-14 CFLAGS='-O1 -g' CXXFLAGS='-O1 -g' \
+  check-unit check-engine
+.PHONY: asan ubsan tsan coverage
+asan: ## all tests but httpd's under AddressSanitizer and LeakSanitizer
+	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp $(call sanitizer,asan,address)
+ubsan: ## the same under UndefinedBehaviorSanitizer
+	UBSAN_OPTIONS=print_stacktrace=1 $(call sanitizer,ubsan,undefined)
+tsan: ## the same under ThreadSanitizer
+	TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp $(call sanitizer,tsan,thread)
+coverage: ## line coverage of unit and engine tests: build-coverage/html
+	$(MAKE) BUILD=build-coverage CFLAGS='-O0 -g' CXXFLAGS='-O0 -g --coverage' LDFLAGS=--coverage check-unit check-engine
+	lcov --quiet --capture --no-external --directory . --output-file build-coverage/lcov.info
+	lcov --quiet --remove build-coverage/lcov.info '$(CURDIR)/tests/*' --output-file build-coverage/lcov.info
+	genhtml --quiet --output-directory build-coverage/html build-coverage/lcov.info
+	lcov --summary build-coverage/lcov.info
+
+# --- Installation --------------------------------------------------------------------------------------
+
+# Debian keeps one file a module to be enabled by a2enmod; elsewhere httpd.conf includes extra/ files.
+confdir = $(HTTPD_SYSCONFDIR)/$(if $(wildcard $(HTTPD_SYSCONFDIR)/mods-available),mods-available,extra)
+docdir = $(prefix)/share/doc/gatehouse
+
+.PHONY: install uninstall dist hooks
+install: all ## install the module, the programs, the engines and wsgi.load, wsgi.conf (DESTDIR=)
+	install -d $(addprefix $(DESTDIR),$(HTTPD_MODULES) $(pkglibexecdir) $(confdir) $(docdir))
+	install -m 644 $(BUILD)/mod_wsgi.so $(DESTDIR)$(HTTPD_MODULES)
+	install -m 755 $(BUILD)/gatehoused $(BUILD)/gatehouse-cgi $(DESTDIR)$(pkglibexecdir)
+	install -m 644 $(engines) $(DESTDIR)$(pkglibexecdir)
+	sed 's|@modules@|$(HTTPD_MODULES)|' conf/wsgi.load.in > $(DESTDIR)$(confdir)/wsgi.load
+	test -e $(DESTDIR)$(confdir)/wsgi.conf || install -m 644 conf/wsgi.conf $(DESTDIR)$(confdir)
+	install -m 644 LICENSE conf/README.md conf/embedded.conf conf/daemon.conf conf/cgi.conf $(DESTDIR)$(docdir)
+
+uninstall: ## remove what install has put there (an edited wsgi.conf stays)
+	rm -f $(addprefix $(DESTDIR),$(HTTPD_MODULES)/mod_wsgi.so $(confdir)/wsgi.load)
+	if cmp -s conf/wsgi.conf $(DESTDIR)$(confdir)/wsgi.conf; then rm $(DESTDIR)$(confdir)/wsgi.conf; fi
+	rm -rf $(DESTDIR)$(pkglibexecdir) $(DESTDIR)$(docdir)
+
+dist: configure ## a tarball of the last commit, with configure made
+	git archive --prefix=gatehouse-$(VERSION)/ --add-file=configure -o gatehouse-$(VERSION).tar.gz HEAD
+
+hooks: ## check each commit with scripts/pre-commit
+	install -m 755 scripts/pre-commit "$$(git rev-parse --git-path hooks)/pre-commit"
 
 .PHONY: clean distclean help
 clean: ## remove what was built
@@ -191,6 +339,6 @@ distclean: clean ## remove what configure made, too
 	rm -rf autom4te.cache configure configure~ config.log config.mk config.status pythons.mk compile_commands.json
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z][a-z_.-]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
