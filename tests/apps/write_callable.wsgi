@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+def application(environ, start_response):
+    write = start_response('200 OK', [('Content-Type', 'text/plain')])
+    write(b'written ')
+    write(b'')
+    write(b'twice, ')
+    return [b'then ', b'returned']

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+def application(environ, start_response):
+    write = start_response('200 OK', [('Content-Type', 'text/plain')])
+    write(b'only written')
+    return []

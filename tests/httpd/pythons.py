@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Pythons to test: those with an engine that httpd's user can read, and the virtual environment of each."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from stage import CHECKOUT, MODULE
+
+
+def with_engine():
+    """The versions, such as '3.12', that have an engine beside the module; sorted."""
+    found = (re.fullmatch(r'engine-cpython-(3\.\d+)\.so', file.name) for file in MODULE.parent.glob('engine-*.so'))
+    return sorted((match[1] for match in found if match), key=minor)
+
+
+def minor(version):
+    return int(version.split('.')[1])
+
+
+def readable_by_all():
+    """The versions of which an installation can be read by every user."""
+    lines = subprocess.run([CHECKOUT / 'scripts' / 'find-pythons', '--all'], capture_output=True, text=True,
+                           check=True).stdout.splitlines()
+    return {'.'.join(version.split('.')[:2]) for version, readable, _ in map(str.split, lines) if readable == 'yes'}
+
+
+def usable():
+    versions = with_engine()
+    return versions if os.geteuid() else [version for version in versions if version in readable_by_all()]
+
+
+def venv(version):
+    """The directory of the virtual environment with requirements-apps.txt for this version."""
+    done = subprocess.run([CHECKOUT / 'scripts' / 'venvs', '--path', version], capture_output=True, text=True,
+                          check=True)
+    return Path(done.stdout.strip())
