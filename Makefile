@@ -156,9 +156,7 @@ unit_needs_module = $(module_pure) $(wire) $(wsgi) $(base)
 unit_needs_daemon = $(filter-out %/daemon/main.o,$(daemon)) $(wire) $(wsgi) $(base)
 unit_needs_cgi = $(filter-out %/cgi/main.o,$(cgi)) $(wsgi) $(base)
 
-# muldefs: CppUTest and the sanitizers each define operator new; the sanitizer's comes first.
-link_tests = $(call say,LINK)mkdir -p $(@D); $(CXX) -o $@ $(filter %.o,$^) $(ld_flags) \
-  $(if $(SANITIZE),-Wl,-z,muldefs) -lCppUTestExt -lCppUTest -ldl
+link_tests = $(call say,LINK)mkdir -p $(@D); $(CXX) -o $@ $(filter %.o,$^) $(ld_flags) -lCppUTestExt -lCppUTest -ldl
 
 $(BUILD)/unit-tests: $(call unit_objects,$(unit_rooms)) \
     $(sort $(foreach room,$(unit_rooms),$(unit_needs_$(room))))
@@ -287,16 +285,16 @@ tidy: compile_commands.json ## clang-tidy on the product's sources
 
 # --- Sanitizers and coverage ---------------------------------------------------------------------------
 
-# sanitizer(name, flags): a tree of its own, the unit tests and the engines' tests
-sanitizer = $(MAKE) BUILD=build-$(1) SANITIZE=$(2) CC=clang-14 CXX=clang++-14 CFLAGS='-O1 -g' CXXFLAGS='-O1 -g' \
-  check-unit check-engine
+# sanitizer(name, flags, CC, CXX): a tree of its own, the unit tests and the engines' tests
+sanitizer = $(MAKE) BUILD=build-$(1) SANITIZE=$(2) CC=$(3) CXX=$(4) CFLAGS='-O1 -g' CXXFLAGS='-O1 -g' check-unit check-engine
 .PHONY: asan ubsan tsan coverage
 asan: ## all tests but httpd's under AddressSanitizer and LeakSanitizer
-	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp $(call sanitizer,asan,address)
+	+LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp $(call sanitizer,asan,address,clang-14,clang++-14)
 ubsan: ## the same under UndefinedBehaviorSanitizer
-	UBSAN_OPTIONS=print_stacktrace=1 $(call sanitizer,ubsan,undefined)
+	+UBSAN_OPTIONS=print_stacktrace=1 $(call sanitizer,ubsan,undefined,clang-14,clang++-14)
+# g++: clang's ThreadSanitizer and CppUTest both define operator new.
 tsan: ## the same under ThreadSanitizer
-	TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp $(call sanitizer,tsan,thread)
+	+TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp $(call sanitizer,tsan,thread,gcc,g++)
 coverage: ## line coverage of unit and engine tests: build-coverage/html
 	$(MAKE) BUILD=build-coverage CFLAGS='-O0 -g' CXXFLAGS='-O0 -g --coverage' LDFLAGS=--coverage check-unit check-engine
 	lcov --quiet --capture --no-external --directory . --output-file build-coverage/lcov.info
