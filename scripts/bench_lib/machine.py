@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CPU time and memory of a whole server: a cgroup of its own, or /proc where there is none."""
+from __future__ import annotations
+
+import os
+import pathlib
+import platform
+
+CGROUPS = (   # where a group is made, the file that holds its CPU time, the field before the number, units per second
+    (pathlib.Path("/sys/fs/cgroup/cpuacct"), "cpuacct.usage", "", 1e9),
+    (pathlib.Path("/sys/fs/cgroup"), "cpu.stat", "usage_usec", 1e6),
+)
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Fields of /proc/PID/stat from the state on, or None when the process is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def _family(root: int) -> list[int]:
+    """The process, its descendants, and what shares its session."""
+    stats = {int(name): _stat(int(name)) for name in os.listdir("/proc") if name.isdigit()}
+    found = {pid for pid, fields in stats.items() if fields and (pid == root or int(fields[3]) == root)}
+    grew = True
+    while grew:
+        more = {pid for pid, fields in stats.items() if fields and int(fields[1]) in found} - found
+        found |= more
+        grew = bool(more)
+    return sorted(found)
+
+
+def pss(pids: list[int]) -> int:
+    """Proportional set size in bytes, summed; a process that has gone counts nothing."""
+    total = 0
+    for pid in pids:
+        try:
+            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))
+    return total
+
+
+class Account:
+    """Who belongs to one server and what they have used. Start the server's processes with
+    `prefix` before their argv; `roots` are their process ids."""
+
+    def __init__(self, name: str) -> None:
+        self.roots: list[int] = []
+        self.group: pathlib.Path | None = None
+        for base, self._file, self._field, self._units in CGROUPS:
+            group = base / f"gatehouse-bench-{os.getpid()}-{name}"
+            try:
+                group.mkdir()
+            except OSError:
+                continue
+            if (group / self._file).exists():
+                self.group = group
+                break
+            group.rmdir()
+
+    @property
+    def how(self) -> str:
+        return f"cgroup, {self._file}" if self.group else "/proc/PID/stat"
+
+    @property
+    def prefix(self) -> list[str]:
+        if self.group is None:
+            return []
+        return ["/bin/sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', str(self.group)]
+
+    def pids(self) -> list[int]:
+        if self.group:
+            return [int(line) for line in (self.group / "cgroup.procs").read_text().split()]
+        return sorted({pid for root in self.roots for pid in _family(root)})
+
+    def cpu_seconds(self) -> float:
+        if self.group:
+            words = (self.group / self._file).read_text().split()
+            return int(words[words.index(self._field) + 1 if self._field else 0]) / self._units
+        ticks = 0
+        for pid in self.pids():
+            fields = _stat(pid)
+            ticks += sum(map(int, fields[11:15])) if fields else 0   # own and waited-for children
+        return ticks / TICK
+
+    def close(self) -> None:
+        if self.group:
+            try:
+                self.group.rmdir()
+            except OSError:
+                pass
+
+
+def busy_seconds() -> float:
+    """CPU seconds that all of this machine has spent on anything, steal by other guests included."""
+    fields = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
+    return (user + nice + system + irq + softirq + steal) / TICK
+
+
+def describe() -> dict[str, object]:
+    model = "unknown"
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return {"cpus": os.cpu_count(), "cpu": model, "kernel": platform.release(), "machine": platform.machine()}

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table on the terminal and the JSON file."""
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import subprocess
+
+from . import machine, peers
+from .measure import Row, Run, Settings
+from .targets import TARGETS
+
+COLUMNS = (("target", 18), ("req/s", 9), ("CPU us", 10), ("x floor", 8), ("p50 ms", 8), ("p99 ms", 8), ("MB", 7))
+
+
+def job_table(rows: list[Row]) -> str:
+    """The rows of one job, cheapest first."""
+    if not rows:
+        return ""
+    job = rows[0].job
+    lines = ["", f"{job.name}: {job.what}",
+             "  " + "".join(title.ljust(width) if title == "target" else title.rjust(width) for title, width in COLUMNS)]
+    for row in sorted(rows, key=lambda row: row.median("cpu_us") if row.turns else float("inf")):
+        cells = [row.target.name.ljust(18)]
+        if row.turns:
+            ratio = f"{row.ratio:.2f}" if row.ratio is not None else "-"
+            cells += [f"{row.median('rate'):9.0f}", f"{row.median('cpu_us'):10.1f}", ratio.rjust(8),
+                      f"{row.median('p50_ms'):8.2f}", f"{row.median('p99_ms'):8.2f}", f"{row.median('pss_mb'):7.1f}"]
+        lines.append("  " + "".join(cells) + ("" if row.state == "ok" else f"  {row.state}"))
+    return "\n".join(lines)
+
+
+def closing(rows: list[Row], run: Run) -> str:
+    lines = ["", "CPU us: user and system time of all the server's processes per request "
+             f"({run.how}); x floor: against the C handler in the same round; MB: Pss; medians over the rounds."]
+    lines += [f"{name}: absent, {reason}" for name, reason in run.absent.items()]
+    lines += run.notes
+    elsewhere = max((turn.elsewhere for row in rows for turn in row.turns), default=0.0)
+    if elsewhere > 0.1:
+        lines.append(f"Others used up to {elsewhere:.0%} of this machine meanwhile: repeat these figures on a quiet one.")
+    bad = [row for row in rows if row.state != "ok"]
+    lines.append(f"{len(rows)} rows, {len(bad)} failed")
+    return "\n".join(lines)
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "-C", str(peers.ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
+                          check=False)
+    return done.stdout.strip()
+
+
+def _row(row: Row) -> dict[str, object]:
+    out: dict[str, object] = {"job": row.job.name, "target": row.target.name, "state": row.state, "failed": row.failed}
+    if row.turns:
+        ratio = row.ratio
+        out["ratio"] = None if ratio is None else round(ratio, 3)
+        for name in ("rate", "cpu_us", "p50_ms", "p99_ms", "pss_mb"):
+            out[name] = round(row.median(name), 3)
+    out["turns"] = [dataclasses.asdict(turn) for turn in row.turns]
+    return out
+
+
+def document(rows: list[Row], run: Run, settings: Settings) -> dict[str, object]:
+    """All that was measured, for --json."""
+    jobs = {row.job.name: row.job.what for row in rows}
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "machine": machine.describe(),
+        "settings": dataclasses.asdict(settings),
+        "cpu_from": run.how,
+        "jobs": jobs,
+        "targets": {target.name: {"what": target.what, **run.facts.get(target.name, {})}
+                    for target in TARGETS if target in run.targets and target.name not in run.absent},
+        "absent": run.absent,
+        "notes": run.notes,
+        "rows": [_row(row) for row in rows],
+    }

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The targets: for each, the httpd directives and the programs behind httpd that make up one server."""
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from . import peers
+from .jobs import JOBS, Layout
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where one server lives while it is measured."""
+
+    run: pathlib.Path       # its run directory
+    application: pathlib.Path
+    user: str               # runs the children and the daemons; empty: whoever started the benchmark
+    group: str
+    layout: Layout
+
+
+@dataclass
+class Plan:
+    directives: list[str]
+    modules: list[str] = field(default_factory=list)      # httpd modules besides the common ones
+    programs: list[list[str]] = field(default_factory=list)
+    sockets: list[pathlib.Path] = field(default_factory=list)   # that must exist before httpd starts
+    environment: dict[str, str] = field(default_factory=dict)
+    version: str = ""
+    python: bool = True     # the application answers, so it can tell which Python it runs on
+
+
+def _floor(site: Site) -> Plan:
+    module, _ = peers.floor()
+    return Plan([f"LoadModule floor_module {module}", "<Location />", "SetHandler floor", "</Location>",
+                 f"Alias /file10m {site.application.parent}/file10m",
+                 "<Location /file10m>", "SetHandler default-handler", "</Location>"], python=False)
+
+
+def _socket(site: Site) -> Plan:
+    module, server = peers.floor()
+    path = site.run / "echo.sock"
+    return Plan([f"LoadModule floor_module {module}", "<Location />", "SetHandler floor-socket", "</Location>"],
+                programs=[[str(server), str(path)]], sockets=[path], environment={"FLOOR_SOCKET": str(path)},
+                python=False)
+
+
+def _wsgi(site: Site, module: pathlib.Path, daemon: str = "") -> list[str]:
+    group = "%{GLOBAL}" if not daemon else "bench"
+    lines = [f"LoadModule wsgi_module {module}", "WSGIEnableSendfile On"]
+    if daemon:
+        layout = site.layout
+        lines.append(f"WSGIDaemonProcess bench {daemon} processes={layout.processes} threads={layout.threads}")
+        lines.append("WSGIRestrictEmbedded On")
+    return [*lines, f"WSGISocketPrefix {site.run}/wsgi",
+            f"WSGIScriptAlias / {site.application} process-group={group} application-group=%{{GLOBAL}}"]
+
+
+def _python_option() -> str:
+    return "python=" + os.path.basename(os.path.realpath(peers.PYTHON)).removeprefix("python")
+
+
+def _embedded(site: Site) -> Plan:
+    return Plan([*_wsgi(site, peers.ours("mod_wsgi.so")), f"WSGIPython {_python_option().removeprefix('python=')}"])
+
+
+def _daemon(site: Site) -> Plan:
+    peers.ours("gatehoused")
+    return Plan(_wsgi(site, peers.ours("mod_wsgi.so"), _python_option()))
+
+
+def _cgi(site: Site) -> Plan:
+    program = peers.ours("gatehouse-cgi")
+    script = site.application.parent / "application.cgi"
+    script.write_text(f"#!{program}\n{site.application.read_text()}")
+    script.chmod(0o755)
+    return Plan([f"ScriptSock {site.run}/cgid.sock", f"ScriptAlias / {script}/"], modules=["cgid"])
+
+
+def _incumbent_embedded(site: Site) -> Plan:
+    module = peers.incumbent()
+    return Plan([*_wsgi(site, module), f"WSGIPythonHome {peers.venv()}"], version=peers.version("mod_wsgi"))
+
+
+def _incumbent_daemon(site: Site) -> Plan:
+    module = peers.incumbent()
+    return Plan(_wsgi(site, module, f"python-home={peers.venv()}"), version=peers.version("mod_wsgi"))
+
+
+def _uwsgi(site: Site) -> Plan:
+    path = site.run / "uwsgi.sock"
+    argv = [str(peers.program("uwsgi")), "--master", "--die-on-term", "--need-app", "--disable-logging",
+            "--single-interpreter", "--socket", str(path), "--chmod-socket=666", "--listen", "128",
+            "--processes", str(site.layout.processes), "--threads", str(site.layout.threads),
+            "--wsgi-file", str(site.application)]
+    argv += ["--uid", site.user, "--gid", site.group] if site.user else []
+    return Plan([f"ProxyPass / unix:{path}|uwsgi://uwsgi/"], modules=["proxy", "proxy_uwsgi"], programs=[argv],
+                sockets=[path], version=peers.version("uwsgi"))
+
+
+def _uwsgi_one_thread(site: Site) -> Plan:
+    """The same number of processes without threads: cheaper for uWSGI where nothing waits."""
+    plan = _uwsgi(site)
+    position = plan.programs[0].index("--threads")
+    del plan.programs[0][position:position + 2]
+    return plan
+
+
+def _gunicorn(site: Site) -> Plan:
+    path = site.run / "gunicorn.sock"
+    argv = [str(peers.program("gunicorn")), "--worker-class", "gthread", "--bind", f"unix:{path}",
+            "--workers", str(site.layout.processes), "--threads", str(site.layout.threads), "--keep-alive", "60",
+            "--no-control-socket",
+            "--chdir", str(site.application.parent), "--umask", "0", "application:application"]
+    argv += ["--user", site.user, "--group", site.group] if site.user else []
+    return Plan([f"ProxyPass / unix:{path}|http://gunicorn/"], modules=["proxy", "proxy_http"], programs=[argv],
+                sockets=[path], version=peers.version("gunicorn"))
+
+
+@dataclass(frozen=True)
+class Target:
+    name: str
+    what: str
+    plan: Callable[[Site], Plan]
+    jobs: frozenset[str] | None = None    # None: all of them
+
+
+ROUND_TRIPS = frozenset({"hello", "page20k", "upload1k", "upload1m"})
+NOTHING_WAITS = frozenset(job.name for job in JOBS if job.name != "sleep20")
+
+TARGETS: tuple[Target, ...] = (
+    Target("floor", "C handler (a static file for file10m)", _floor),
+    Target("socket", "C handler, round trip over a kept UNIX socket", _socket, ROUND_TRIPS),
+    Target("embedded", "Gatehouse, embedded", _embedded),
+    Target("daemon", "Gatehouse, daemon", _daemon),
+    Target("mod_wsgi-embedded", "mod_wsgi, embedded", _incumbent_embedded),
+    Target("mod_wsgi-daemon", "mod_wsgi, daemon", _incumbent_daemon),
+    Target("uwsgi", "uWSGI behind mod_proxy_uwsgi", _uwsgi),
+    Target("uwsgi-1thread", "uWSGI behind mod_proxy_uwsgi, one thread a process", _uwsgi_one_thread, NOTHING_WAITS),
+    Target("gunicorn", "gunicorn behind mod_proxy_http", _gunicorn),
+    Target("cgi", "Gatehouse, CGI by mod_cgid", _cgi),
+)
