@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The request body and the response of one request over httpd's filters. All bucket macros live in brigade.cc.
+// Thread: the request's own. Both objects must not outlive the request.
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/posix.h"
+#include "module/httpd_api.h"
+
+namespace httpd {
+
+// Reads the request body, de-chunked and within LimitRequestBody by httpd's input filters.
+class BodyReader {
+ public:
+  explicit BodyReader(request_rec* r);
+
+  // Blocks until there is something: > 0 bytes, 0 end of the body, -1 error (again at each later call). The first
+  // read answers "Expect: 100-continue".
+  ssize_t read(void* into, std::size_t size);
+  // After -1: the status to answer with (400, 408, 413, ...), and a sentence for the log that lives as long as
+  // the request.
+  int status() const { return status_; }
+  const char* error() const { return error_; }
+
+ private:
+  bool fetch(std::size_t size);
+
+  request_rec* r_;
+  apr_bucket_brigade* brigade_ = nullptr;
+  const char* error_ = nullptr;
+  int status_ = 0;
+  bool ended_ = false;
+};
+
+// Collects the response and hands it to httpd: nothing is on its way to the client before pass() or flush().
+class ResponseWriter {
+ public:
+  explicit ResponseWriter(request_rec* r);
+
+  // The status line, once, before everything else. reason "" = httpd's own.
+  void set_status(std::uint32_t status, std::string_view reason);
+  // One header, in the application's order, names repeated as it repeated them. Checked already (header_rules.h).
+  void add_header(std::string_view name, std::string_view value);
+  // When the application gave none and the host knows.
+  void set_content_length(std::int64_t length);
+  bool has_head() const { return has_head_; }
+
+  void append(const void* data, std::size_t size);      // takes a copy
+  void append_owned(char* allocated, std::size_t size);  // a malloc()ed block, freed by httpd when it is sent
+  void append_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length);
+  std::size_t buffered() const { return buffered_; }  // bytes appended and not passed on; a file counts as 0
+
+  // Hands what is appended to the filters; flush also makes them send it now. May block on a slow client.
+  // False: the client is gone.
+  bool pass();
+  bool flush();
+  // Ends the response. What was appended goes out with the end in one piece. Returns the handler's result (OK).
+  int finish();
+  // The response cannot be completed. Nothing passed on yet: forgets head and body and returns status, so that
+  // httpd answers with its error page. Else makes the end visible to the client: no final chunk, connection
+  // closed, RST_STREAM on HTTP/2; returns OK (what is sent is sent).
+  int abort(int status);
+  // For code that has no better status than 502.
+  void abort_connection() { static_cast<void>(abort(HTTP_BAD_GATEWAY)); }
+
+  bool client_gone() const;
+  bool anything_passed() const { return passed_; }
+
+ private:
+  bool pass_brigade();
+
+  request_rec* r_;
+  apr_bucket_brigade* brigade_;
+  std::size_t buffered_ = 0;
+  bool has_head_ = false;
+  bool passed_ = false;
+  bool gone_ = false;
+};
+
+}  // namespace httpd

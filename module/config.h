@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What the directives say, as httpd keeps it: per directory (and per server, which httpd keeps as the directory
+// configuration that all others inherit from), per server, and per configuration (daemon groups). Everything lives
+// in the configuration's pool. Written while the configuration is read, by one thread; read-only after.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "module/httpd_api.h"
+#include "wire/group_spec.h"
+
+namespace httpd {
+
+enum class Switch : std::int8_t { kUnset = -1, kOff = 0, kOn = 1 };
+
+// Directives that may stand in directories and servers. Texts: NULL = unset.
+struct DirectoryConfig {
+  const char* process_group = nullptr;
+  const char* application_group = nullptr;
+  const char* callable_object = nullptr;
+  Switch pass_authorization = Switch::kUnset;
+  Switch chunked_request = Switch::kUnset;
+  Switch script_reloading = Switch::kUnset;
+};
+static_assert(std::is_trivially_destructible_v<DirectoryConfig>);
+
+// One WSGIScriptAlias or WSGIScriptAliasMatch.
+struct ScriptAlias {
+  const char* path = nullptr;    // URL path, or the regular expression's text
+  ap_regex_t* regex = nullptr;   // NULL: a plain prefix
+  const char* target = nullptr;  // script, directory of scripts, or its pattern with $1
+  const char* process_group = nullptr;
+  const char* application_group = nullptr;
+  const char* callable_object = nullptr;
+  Switch pass_authorization = Switch::kUnset;
+};
+
+struct ServerConfig {
+  apr_array_header_t* aliases = nullptr;  // ScriptAlias; first match wins
+  // Global ones: only the main server's record is asked.
+  const char* python = nullptr;
+  const char* python_home = nullptr;
+  const char* python_path = nullptr;
+  Switch restrict_embedded = Switch::kUnset;
+};
+static_assert(std::is_trivially_destructible_v<ServerConfig>);
+
+// One process group: what WSGIDaemonProcess says, and its queue in this generation.
+struct DaemonGroup {
+  wire::GroupSpec spec;
+  std::vector<server_rec*> servers;  // where it is defined (equal definitions in several virtual hosts are one)
+  std::string place;                 // "FILE:LINE" of its first definition
+  wire::Launch launch;               // resolved by post_config
+  int queue = -1;                    // write end of the queue; owned by daemon_spawn, valid in parent and children
+  bool one_application_group = false;  // design.md 9: its only application group lives in the main interpreter
+};
+
+// The configuration being read or in force.
+struct Configuration {
+  apr_pool_t* pool = nullptr;
+  std::vector<DaemonGroup*> groups;
+  std::int64_t generation = 0;
+
+  DaemonGroup* find_group(std::string_view name) const;  // NULL when there is none
+  std::string group_names() const;                       // "a, b, c" or "none"
+};
+
+// NULL before the first configuration is read. begin_configuration makes a new one that dies with the pool.
+Configuration* configuration();
+Configuration* begin_configuration(apr_pool_t* pool);
+
+// True when a request of that server may use the group: groups of the main server serve all, groups of a virtual
+// host only those with the same ServerName.
+bool is_visible_from(const DaemonGroup& group, const server_rec* server);
+
+DirectoryConfig& directory_config(const request_rec* r);
+ServerConfig& server_config(const server_rec* server);
+
+// httpd's creators and mergers.
+void* create_directory_config(apr_pool_t* pool, char* directory) noexcept;
+void* merge_directory_config(apr_pool_t* pool, void* base, void* add) noexcept;
+void* create_server_config(apr_pool_t* pool, server_rec* server) noexcept;
+void* merge_server_config(apr_pool_t* pool, void* base, void* add) noexcept;
+
+}  // namespace httpd
