@@ -269,7 +269,7 @@ format: ## lay out all C and C++ sources
 	clang-format-14 -i $(formatted)
 format-check: ## is every source laid out as .clang-format says?
 	@failed=0; for file in $(formatted); do \
-	  clang-format-14 --dry-run --Werror $$file || failed=$$((failed + 1)); done; \
+	  clang-format-14 --dry-run --Werror $$file 2>/dev/null || { echo "$$file: make format"; failed=$$((failed + 1)); }; done; \
 	echo "format-check: $$(($(words $(formatted)) - failed)) passed, $$failed failed"; [ $$failed = 0 ]
 
 product_sources = $(call sources,lib/base lib/wire lib/wsgi lib/python module daemon cgi)
@@ -317,14 +317,17 @@ install: all ## install the module, the programs, the engines and wsgi.load, wsg
 	install -m 644 $(BUILD)/mod_wsgi.so $(DESTDIR)$(HTTPD_MODULES)
 	install -m 755 $(BUILD)/gatehoused $(BUILD)/gatehouse-cgi $(DESTDIR)$(pkglibexecdir)
 	install -m 644 $(engines) $(DESTDIR)$(pkglibexecdir)
-	sed 's|@modules@|$(HTTPD_MODULES)|' conf/wsgi.load.in > $(DESTDIR)$(confdir)/wsgi.load
+	sed 's|@modules@|$(HTTPD_MODULES)|' conf/wsgi.load.in > $(BUILD)/wsgi.load
+	install -m 644 $(BUILD)/wsgi.load $(DESTDIR)$(confdir)
 	test -e $(DESTDIR)$(confdir)/wsgi.conf || install -m 644 conf/wsgi.conf $(DESTDIR)$(confdir)
 	install -m 644 LICENSE conf/README.md conf/embedded.conf conf/daemon.conf conf/cgi.conf $(DESTDIR)$(docdir)
 
 uninstall: ## remove what install has put there (an edited wsgi.conf stays)
-	rm -f $(addprefix $(DESTDIR),$(HTTPD_MODULES)/mod_wsgi.so $(confdir)/wsgi.load)
+	rm -f $(addprefix $(DESTDIR),$(HTTPD_MODULES)/mod_wsgi.so $(confdir)/wsgi.load \
+	  $(addprefix $(pkglibexecdir)/,gatehoused gatehouse-cgi engine-cpython-*.so))
 	if cmp -s conf/wsgi.conf $(DESTDIR)$(confdir)/wsgi.conf; then rm $(DESTDIR)$(confdir)/wsgi.conf; fi
-	rm -rf $(DESTDIR)$(pkglibexecdir) $(DESTDIR)$(docdir)
+	rm -rf $(DESTDIR)$(docdir)
+	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(pkglibexecdir)
 
 dist: configure ## a tarball of the last commit, with configure made
 	git archive --prefix=gatehouse-$(VERSION)/ --add-file=configure -o gatehouse-$(VERSION).tar.gz HEAD
