@@ -43,6 +43,7 @@ struct RequestHead {
   std::string_view script;
   std::string_view callable;
   std::string_view application_group;
+  std::string_view interpreter;       // "" = the main interpreter; else the application group
   std::string_view summary;           // "GET /path [id]" for lines about this request, escaped, at most 256 bytes
   std::vector<Pair> environ;
 };

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The worker's side of one request: the host table of wsgi/engine_abi.h over one private channel.
+// Thread: the worker thread that took the ticket; its buffers are its own and are used again for the next one.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/posix.h"
+#include "daemon/slots.h"
+#include "wire/group_spec.h"
+#include "wire/message.h"
+#include "wsgi/engine_abi.h"
+
+namespace gatehoused {
+
+// What a worker thread serves with; lives as long as the thread.
+struct SessionContext {
+  const gatehouse_engine_table* engine;
+  const wire::Launch* launch;
+  ThreadSlot* slot;        // is told what the request is once its head is read; nullptr: nobody is told
+  std::int32_t thread_id;  // mod_wsgi.thread_id
+};
+
+// A thread's memory from one request to the next. Grows to what a request needs; shrinks after large ones.
+class SessionBuffers {
+ public:
+  // At least size bytes for what arrives; the first kept bytes stay.
+  std::byte* input(std::size_t size, std::size_t kept = 0);
+  std::size_t input_capacity() const { return capacity_; }
+  // Response frames that wait for the next send.
+  std::string& output() { return output_; }
+  void shrink();
+
+ private:
+  std::unique_ptr<std::byte[]> input_;
+  std::size_t capacity_ = 0;
+  std::string output_;
+};
+
+enum class Served {
+  kDone,  // answered, failed or dropped: the thread may take another ticket
+  kStale  // the engine declined, its code is old: the ticket was given back and the worker must leave the queue
+};
+
+// Serves one ticket from start to end and closes the channel. Blocks; each wait for the child is bounded by
+// socket-timeout. A ticket past its deadline is dropped unstarted. Garbage on the channel is logged and ends it.
+Served serve_ticket(const SessionContext& context, const wire::Ticket& ticket, base::UniqueFd channel,
+                    SessionBuffers* buffers);
+
+}  // namespace gatehoused

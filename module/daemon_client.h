@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The httpd child's side of daemon mode: one request over a ticket and a private channel (docs/wire.md).
+// Thread: the request's own; blocks until the response is complete or has failed.
+
+#include "module/brigade.h"
+#include "module/httpd_api.h"
+#include "wire/group_spec.h"
+#include "wire/message.h"
+
+namespace httpd {
+
+struct DaemonRequest {
+  int queue;                      // write end of the group's queue
+  const wire::GroupSpec* spec;    // of the group: name, timeouts
+  const wire::RequestHead* head;  // content_length 0: no body is read
+  bool expects_continue;          // do not read the body before the application is entered
+};
+
+// Sends the request to the group and its response to the client. Unstarted requests of a worker that dies are
+// sent again. Returns what a handler returns: OK when a response was made (also one that was cut off visibly),
+// else a status for httpd's error page; what went wrong is logged on the request. Statuses: 503 with Retry-After
+// (queue full, queue-timeout, no worker), 504 (no response head in time), 502 (the worker died while the
+// application ran), 500, or the status of the engine or of the body reader.
+int forward_to_daemon(request_rec* r, const DaemonRequest& request, BodyReader* body, ResponseWriter* writer);
+
+}  // namespace httpd
