@@ -138,9 +138,8 @@ std::optional<Version> configured_version(std::string_view text) {
     if (equals == std::string_view::npos) continue;
     const std::string_view key = trimmed(line.substr(0, equals));
     if (!equal_ignoring_case(key, "version") && !equal_ignoring_case(key, "version_info")) continue;
-    std::string_view rest;
-    const std::optional<Version> version = leading_version(trimmed(line.substr(equals + 1)), &rest);
-    if (version && (rest.empty() || rest.front() == '.')) return version;
+    std::string_view patch_level;
+    if (const auto version = leading_version(trimmed(line.substr(equals + 1)), &patch_level)) return version;
   }
   return std::nullopt;
 }
