@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Every decision of the daemon that depends on time or numbers: when to start again what has failed, how many
+// workers to fork, how long to wait before a kill. Pure functions on (state, now): tested with a fake clock.
+
+#include <cstddef>
+
+#include "base/posix.h"
+#include "wire/group_spec.h"
+
+namespace gatehoused {
+
+using base::Deadline;
+using base::Micros;
+
+// What has failed lives on probation for this long after its start.
+inline constexpr Micros kQuickDeath = std::chrono::seconds(5);
+inline constexpr Micros kFirstDelay = std::chrono::milliseconds(100);
+inline constexpr Micros kLongestDelay = std::chrono::seconds(10);
+// After so long without a quick death the count starts afresh.
+inline constexpr Micros kForget = std::chrono::seconds(60);
+// The limit for requests in hand when a worker leaves in peace: changed code, end of a generation.
+inline constexpr Micros kLeavingLimit = std::chrono::seconds(30);
+// Between a worker's own end by its deadline and SIGKILL from above.
+inline constexpr Micros kKillGrace = std::chrono::seconds(1);
+
+// Starts of one kind of process: at once, at once again after a first quick death, then 100 ms, doubled each
+// time up to 10 s. A death after more than kQuickDeath is replaced at once and does not count; nor does one
+// while a delay runs, so that processes which die together count as one. A worker that leaves by itself counts
+// like one that died: code that is always found stale must not make a fork storm.
+struct Backoff {
+  int quick_deaths = 0;
+  Micros last_death{};
+  Micros not_before{};
+};
+Backoff after_death(Backoff backoff, Micros lived, Micros now);
+inline bool may_start(const Backoff& backoff, Micros now) { return now >= backoff.not_before; }
+
+// A group as it stands.
+struct Census {
+  std::size_t wanted = 0;      // processes=
+  std::size_t taking = 0;      // workers that take tickets, or are about to
+  std::size_t free_slots = 0;  // of the slot table
+  bool zygote_up = false;
+  bool ending = false;  // the group finishes or stops
+};
+// How many workers to fork now. More than wanted exist only while some are leaving.
+std::size_t forks_due(const Census& census, const Backoff& backoff, Micros now);
+
+// Slots for the workers of a group: those wanted, those they replace, and a few that are slow to leave.
+std::size_t slots_for(std::size_t processes);
+
+enum class Ending {
+  kPeaceful,  // no new tickets come; the ones in hand are finished
+  kPrompt     // httpd stops
+};
+// How long a worker may take to finish what it holds.
+Micros time_to_finish(Ending ending, const wire::GroupSpec& spec);
+
+}  // namespace gatehoused

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The page on which each worker thread notes what it holds, so that the line about a worker's death can name
+// its requests. Made by the supervisor before the zygote, inherited by all below it, never mapped by httpd.
+// Workers write, the supervisor reads: what it reads is untrusted, so it is copied, cut and escaped.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/posix.h"
+#include "base/result.h"
+
+namespace gatehoused {
+
+inline constexpr std::size_t kSummarySize = 256;
+
+// Written by one thread of one worker. All zero: nothing in hand.
+struct ThreadSlot {
+  std::atomic<std::int64_t> taken_us;  // monotonic, when the ticket was taken; 0 = idle
+  std::atomic<std::uint32_t> summary_size;
+  char summary[kSummarySize];
+};
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);
+
+// The thread has taken a ticket; what for is not known yet.
+void hold(ThreadSlot& slot, base::Micros now);
+// "GET /path [id]", cut to kSummarySize.
+void describe(ThreadSlot& slot, std::string_view summary);
+void let_go(ThreadSlot& slot);
+
+// Worker slots of threads thread slots each, in one shared mapping. Move-only; unmapped at destruction.
+class SlotTable {
+ public:
+  // kSystemCall when the mapping cannot be made.
+  static base::Result<SlotTable> create(std::size_t workers, std::size_t threads);
+  SlotTable(SlotTable&& other) noexcept;
+  SlotTable& operator=(SlotTable&&) = delete;
+  SlotTable(const SlotTable&) = delete;
+  ~SlotTable();
+
+  std::size_t workers() const { return workers_; }
+  std::span<ThreadSlot> threads_of(std::size_t worker) { return {slots_ + worker * threads_, threads_}; }
+  // Before the slot is given to another worker.
+  void clear(std::size_t worker);
+
+ private:
+  SlotTable(ThreadSlot* slots, std::size_t workers, std::size_t threads)
+      : slots_(slots), workers_(workers), threads_(threads) {}
+  ThreadSlot* slots_;
+  std::size_t workers_;
+  std::size_t threads_;
+};
+
+// "no request", "1 request: GET /a [id]", "9 requests: GET /a [id], GET /b [id], and 6 more"; escaped. Safe on
+// whatever the slots contain, also while it changes.
+std::string requests_held(std::span<ThreadSlot> slots);
+
+}  // namespace gatehoused

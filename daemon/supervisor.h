@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The supervisor of one process group: keeps a zygote and the wanted number of workers, says how each ended, and
+// sees to it that nothing of the group outlives httpd. Stays root if httpd is, therefore runs no Python, opens no
+// file, and takes nothing that zygote or workers say at its word. One thread; policy.h makes its decisions.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/posix.h"
+#include "daemon/brood.h"
+#include "daemon/policy.h"
+#include "daemon/signal_pipe.h"
+#include "daemon/slots.h"
+#include "wire/group_spec.h"
+
+namespace gatehoused {
+
+// On the control socket, from httpd's parent, after the launch: the configuration was loaded again, this
+// generation serves what is left of it. End-of-file: stop.
+inline constexpr char kDrain = 'D';
+
+class Supervisor {
+ public:
+  // control: stream socket to httpd's parent. queue: read end. launch outlives the supervisor.
+  static base::Result<Supervisor> create(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue);
+  // Returns when every process of the group is gone.
+  void run();
+
+ private:
+  struct Worker {
+    enum class State : std::uint8_t { kNone, kForking, kTaking, kLeaving } state = State::kNone;
+    int brood = 0;
+    pid_t pid = 0;
+    Micros started{};
+  };
+
+  Supervisor(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue, SignalPipe signals,
+             SlotTable slots, std::pair<base::UniqueFd, base::UniqueFd> notices);
+
+  // What arrives.
+  void wait_and_handle();
+  void on_control();
+  void on_signals();
+  void on_notice();
+  void on_queue();
+  void on_reports(Brood& brood);
+  void on_report(Brood& brood, const ZygoteReport& report);
+  void on_child_ended(pid_t pid, int status);
+  void on_zygote_ended(Brood& brood, int status);
+  void on_worker_ended(std::size_t slot, int status);
+  void on_worker_leaving(std::size_t slot);
+
+  // What is due.
+  void act();
+  void end(Ending ending);
+  void start_zygote();
+  void fork_workers();
+  void advance(Brood& brood);
+  base::Deadline next_act() const;
+
+  Census census() const;
+  Brood* current();
+  Brood* brood_of(int id);
+  std::size_t workers_of(const Brood& brood) const;
+  bool refusing() const;
+  const char* group() const { return launch_.spec.name.c_str(); }
+
+  const wire::Launch& launch_;
+  base::UniqueFd control_, queue_;
+  SignalPipe signals_;
+  SlotTable slots_;
+  base::UniqueFd notices_, notify_;  // read end; write end, for the zygotes
+  std::vector<Worker> workers_;      // by slot
+  std::vector<Brood> broods_;        // at most the last one is not ending
+  Backoff worker_backoff_, zygote_backoff_;
+  int next_brood_ = 1;
+  bool ending_ = false;
+  bool queue_ended_ = false;
+  bool start_failed_ = false;  // the last zygote ended before it was up
+};
+
+// "was killed by signal 11 (SIGSEGV), core dumped", "exited with status 3".
+std::string text_of_wait_status(int status);
+
+}  // namespace gatehoused

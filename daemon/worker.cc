@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/worker.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "base/log.h"
+#include "base/posix.h"
+#include "daemon/intake.h"
+#include "daemon/log_filter.h"
+#include "daemon/policy.h"
+#include "daemon/privileges.h"
+#include "daemon/session.h"
+#include "daemon/signal_pipe.h"
+#include "daemon/title.h"
+#include "daemon/zygote.h"
+
+namespace gatehoused {
+namespace {
+
+using base::Message;
+using base::Micros;
+
+// For atexit handlers and process_stopping callbacks when the requests have used up the time.
+constexpr Micros kLeastTimeToStop = std::chrono::seconds(1);
+
+class Worker {
+ public:
+  explicit Worker(const WorkerInheritance& inheritance) : born_(inheritance), threads_(inheritance.slots.size()) {}
+  [[noreturn]] void run();
+
+ private:
+  struct Thread {
+    Worker* worker = nullptr;
+    std::size_t index = 0;
+    std::atomic<int> channel = -1;  // of the request in hand
+  };
+
+  bool prepare();
+  bool start_threads();
+  static void* on_thread_start(void* thread) noexcept;
+  void serve(Thread& thread);
+  void leave(const char* reason);  // any thread
+  void wait_for_end();
+  void hurry(Ending ending);
+  [[noreturn]] void finish();
+  [[noreturn]] void cut_off();
+  static void* on_stop_deadline(void* worker) noexcept;
+  static void on_application_fork(void* worker) noexcept;
+
+  const WorkerInheritance born_;
+  gatehouse_host host_{};
+  std::unique_ptr<Intake> intake_;
+  std::optional<SignalPipe> signals_;
+  base::UniqueFd wake_;  // eventfd: leave() was called, or the last thread has ended
+  std::vector<Thread> threads_;
+  std::atomic<std::size_t> running_ = 0;
+  std::atomic<bool> leaving_ = false;
+  std::atomic<const char*> reason_ = "shutdown_signal";
+  std::atomic<bool> is_application_child_ = false;
+  base::Deadline deadline_ = base::Deadline::never();
+};
+
+bool Worker::prepare() {
+  host_.size = sizeof host_;
+  host_.context = this;
+  host_.log = on_engine_log;
+  host_.after_application_fork = on_application_fork;
+  born_.engine->after_fork_child(&host_);
+  set_title(title_of_worker(born_.launch->spec));
+  if (!end_with_parent(born_.zygote)) return false;
+
+  base::Result<SignalPipe> signals = SignalPipe::open({SIGTERM, SIGINT, SIGUSR1});
+  base::Result<std::unique_ptr<Intake>> intake = Intake::create(born_.queue, threads_.size());
+  wake_ = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!signals || !intake || !wake_.valid()) {
+    base::log(Message::kOutOfDescriptors, "a worker of group '%s' could not begin", born_.launch->spec.name.c_str());
+    return false;
+  }
+  signals_.emplace(std::move(signals).value());
+  intake_ = std::move(intake).value();
+  return true;
+}
+
+bool Worker::start_threads() {
+  running_.store(threads_.size());
+  for (std::size_t i = 0; i < threads_.size(); ++i) {
+    threads_[i].worker = this;
+    threads_[i].index = i;
+    pthread_t thread;
+    const int failure = pthread_create(&thread, nullptr, on_thread_start, &threads_[i]);
+    if (failure != 0) {
+      base::log({Message::kForkFailed, failure, "group '" + born_.launch->spec.name + "' could not start thread " +
+                                                    std::to_string(i + 1) + " of a worker"});
+      running_.fetch_sub(threads_.size() - i);
+      return false;
+    }
+  }
+  return true;
+}
+
+void* Worker::on_thread_start(void* argument) noexcept {
+  Thread& thread = *static_cast<Thread*>(argument);
+  Worker& worker = *thread.worker;
+  worker.serve(thread);
+  worker.born_.engine->end_thread();
+  if (worker.running_.fetch_sub(1) == 1) eventfd_write(worker.wake_.get(), 1);
+  return nullptr;
+}
+
+void Worker::serve(Thread& thread) {
+  ThreadSlot& slot = born_.slots[thread.index];
+  const SessionContext context{born_.engine, born_.launch, &slot, static_cast<std::int32_t>(thread.index) + 1};
+  SessionBuffers buffers;
+  wire::Ticket ticket;
+  base::UniqueFd channel;
+  while (intake_->take(thread.index, &ticket, &channel) == Intake::Taken::kTicket) {
+    hold(slot, base::now());
+    thread.channel.store(channel.get(), std::memory_order_release);
+    const Served served = serve_ticket(context, ticket, std::move(channel), &buffers);
+    // An application that forked and let the child return: it is not ours to serve with.
+    if (is_application_child_.load()) _exit(0);
+    thread.channel.store(-1, std::memory_order_release);
+    let_go(slot);
+    if (served == Served::kStale) leave("script_reload");
+  }
+  leave("graceful_signal");
+}
+
+void Worker::leave(const char* reason) {
+  if (leaving_.exchange(true)) return;
+  reason_.store(reason);
+  intake_->close();
+  const LeavingNotice notice{born_.slot};
+  if (send(born_.notify, &notice, sizeof notice, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+    base::log(Message::kWorkerLeaving, "the supervisor has not been told; it will see this worker's end");
+  eventfd_write(wake_.get(), 1);
+}
+
+void Worker::hurry(Ending ending) {
+  const base::Deadline deadline = base::Deadline::after(time_to_finish(ending, born_.launch->spec));
+  if (deadline_.when() > deadline.when()) deadline_ = deadline;
+}
+
+void Worker::wait_for_end() {
+  bool leash_held = true;
+  while (running_.load() > 0 && !deadline_.passed()) {
+    pollfd events[] = {{signals_->fd(), POLLIN, 0}, {wake_.get(), POLLIN, 0}, {leash_held ? born_.leash : -1, 0, 0}};
+    poll(events, 3, deadline_.poll_timeout());
+    while (const int number = signals_->take()) {
+      hurry(number == SIGUSR1 ? Ending::kPeaceful : Ending::kPrompt);
+      leave(number == SIGUSR1 ? "graceful_signal" : "shutdown_signal");
+    }
+    if (leash_held && events[2].revents != 0) {
+      leash_held = false;
+      hurry(Ending::kPrompt);
+      leave("shutdown_signal");
+    }
+    eventfd_t ignored;
+    eventfd_read(wake_.get(), &ignored);
+    if (leaving_.load()) hurry(Ending::kPeaceful);
+  }
+}
+
+void Worker::cut_off() {
+  base::log(Message::kWorkerCutOff, "worker %d of group '%s' ends without waiting any longer; it held %s",
+            static_cast<int>(getpid()), born_.launch->spec.name.c_str(), requests_held(born_.slots).c_str());
+  _exit(0);
+}
+
+void* Worker::on_stop_deadline(void* argument) noexcept {
+  const Worker& worker = *static_cast<Worker*>(argument);
+  const base::Deadline deadline =
+      base::Deadline::after(std::max(worker.deadline_.when() - base::now(), kLeastTimeToStop));
+  while (!deadline.passed()) poll(nullptr, 0, deadline.poll_timeout());
+  base::log(Message::kWorkerCutOff, "worker %d of group '%s': an atexit or process_stopping function did not return",
+            static_cast<int>(getpid()), worker.born_.launch->spec.name.c_str());
+  _exit(0);
+}
+
+void Worker::finish() {
+  hurry(Ending::kPeaceful);
+  pthread_t watchdog;
+  pthread_create(&watchdog, nullptr, on_stop_deadline, this);
+  born_.engine->stop(reason_.load());
+  _exit(0);
+}
+
+void Worker::on_application_fork(void* argument) noexcept {
+  Worker& worker = *static_cast<Worker*>(argument);
+  worker.is_application_child_.store(true);
+  restore_default_signals();
+  worker.intake_->close_after_fork();
+  // Numbers that a request uses stay taken, so that what the child opens cannot be mistaken for them.
+  for (Thread& thread : worker.threads_) {
+    const int channel = thread.channel.load(std::memory_order_acquire);
+    if (channel >= 0) dup2(worker.intake_->dead_end(), channel);
+  }
+  close(worker.born_.leash);
+  close(worker.born_.notify);
+}
+
+void Worker::run() {
+  if (!prepare()) _exit(1);
+  if (!start_threads()) leave("shutdown_signal");
+  wait_for_end();
+  if (running_.load() > 0) cut_off();
+  finish();
+}
+
+}  // namespace
+
+void run_worker(const WorkerInheritance& inheritance) {
+  // Never destroyed: threads may outlive this function's reason to end.
+  Worker* worker = new Worker(inheritance);
+  worker->run();
+}
+
+}  // namespace gatehoused

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A worker: threads that take tickets from the queue and serve them, and a main thread that waits for a reason
+// to leave: changed code, the end of the queue, a signal, the end of the leash. It then takes no more tickets,
+// finishes what it holds up to a deadline of its own, runs the engine's shutdown hooks, and ends by _exit.
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+
+#include "daemon/slots.h"
+#include "wire/group_spec.h"
+#include "wsgi/engine_abi.h"
+
+namespace gatehoused {
+
+// What a worker is born with, forked from a zygote; all of it lives as long as the process. The descriptors are
+// the zygote's numbers.
+struct WorkerInheritance {
+  const wire::Launch* launch;
+  const gatehouse_engine_table* engine;  // between before_fork and after_fork_child
+  std::span<ThreadSlot> slots;           // one per thread
+  std::uint32_t slot;                    // this worker's, in the supervisor's table
+  int queue;
+  int leash;
+  int notify;
+  pid_t zygote;
+};
+
+// Runs in the forked child until its end. Never returns.
+[[noreturn]] void run_worker(const WorkerInheritance& inheritance);
+
+}  // namespace gatehoused

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/zygote.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <optional>
+
+#include "base/log.h"
+#include "daemon/log_filter.h"
+#include "daemon/policy.h"
+#include "daemon/privileges.h"
+#include "daemon/signal_pipe.h"
+#include "daemon/title.h"
+#include "daemon/worker.h"
+#include "wsgi/engine_loader.h"
+
+namespace gatehoused {
+namespace {
+
+using base::Message;
+
+const char* string_or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+
+gatehouse_python python_of(const wire::Launch& launch) {
+  const wire::GroupSpec& spec = launch.spec;
+  gatehouse_python python{};
+  python.size = sizeof python;
+  python.executable = string_or_null(launch.python_executable);
+  python.home = string_or_null(launch.python_home_prefix);
+  python.python_path = string_or_null(spec.python_path);
+  python.working_directory = string_or_null(spec.home);
+  python.process_group = spec.name.c_str();
+  python.processes = static_cast<std::int32_t>(spec.processes);
+  python.threads = static_cast<std::int32_t>(spec.threads);
+  python.write_bytecode = 1;
+  return python;
+}
+
+// Threads of this process, which fork() would not copy; 1 when the kernel does not tell.
+int count_threads() {
+  DIR* tasks = opendir("/proc/self/task");
+  if (tasks == nullptr) return 1;
+  int count = 0;
+  while (const dirent* entry = readdir(tasks)) count += entry->d_name[0] != '.';
+  closedir(tasks);
+  return count;
+}
+
+class Zygote {
+ public:
+  explicit Zygote(const ZygoteInheritance& inheritance)
+      : inheritance_(inheritance), workers_(inheritance.slots->workers(), 0) {}
+
+  base::Status start();
+  [[noreturn]] void serve();
+
+ private:
+  const wire::Launch& launch() const { return *inheritance_.launch; }
+  void report(ZygoteEvent event, std::size_t slot, pid_t pid, int status);
+  void take_command();
+  void fork_worker(std::size_t slot);
+  void reap();
+  void end();
+  bool has_workers() const {
+    return std::any_of(workers_.begin(), workers_.end(), [](pid_t pid) { return pid != 0; });
+  }
+  void signal_workers(int number);
+
+  const ZygoteInheritance& inheritance_;
+  const gatehouse_engine_table* engine_ = nullptr;
+  gatehouse_host host_{};  // of this process: engine and zygote live equally long
+  base::UniqueFd command_;
+  std::optional<SignalPipe> signals_;
+  std::vector<pid_t> workers_;  // by slot, 0: none
+  bool ending_ = false;
+  base::Deadline kill_at_ = base::Deadline::never();
+  bool threads_warned_ = false;
+};
+
+base::Status Zygote::start() {
+  setsid();
+  close_all_but({inheritance_.queue, inheritance_.command, inheritance_.leash, inheritance_.notify});
+  command_ = base::UniqueFd(inheritance_.command);
+  set_title(title_of_zygote(launch().spec));
+  if (base::Status dropped = drop_privileges(launch(), inheritance_.supervisor); !dropped) return dropped;
+  enter_environment(launch());
+  if (base::Status entered = enter_home(launch()); !entered) return entered;
+
+  base::Result<const gatehouse_engine_table*> engine = wsgi::open_engine(launch().engine);
+  if (!engine) return engine.error();
+  engine_ = engine.value();
+
+  host_.size = sizeof host_;
+  host_.log = on_engine_log;
+  const gatehouse_python python = python_of(launch());
+  gatehouse_error error{};
+  error.size = sizeof error;
+  if (engine_->start(&python, &host_, &error) != 0) return base::Error{Message::kGroupStartFailed, 0, error.text};
+  return base::ok();
+}
+
+void Zygote::report(ZygoteEvent event, std::size_t slot, pid_t pid, int status) {
+  const ZygoteReport message{event, static_cast<std::uint32_t>(slot), pid, status};
+  // When nobody listens any more, the leash says so.
+  [[maybe_unused]] const ssize_t sent = send(command_.get(), &message, sizeof message, MSG_NOSIGNAL);
+}
+
+void Zygote::fork_worker(std::size_t slot) {
+  if (const int threads = count_threads(); threads > 1 && !threads_warned_) {
+    threads_warned_ = true;
+    base::log(Message::kForkWithThreads, "group '%s': Python's start (sitecustomize, a .pth file) left %d threads "
+              "running; workers are forked without them", launch().spec.name.c_str(), threads - 1);
+  }
+  engine_->before_fork();
+  const pid_t self = getpid();
+  const pid_t pid = fork();
+  if (pid == 0) {
+    command_.reset();
+    signals_.reset();
+    run_worker({inheritance_.launch, engine_, inheritance_.slots->threads_of(slot), static_cast<std::uint32_t>(slot),
+                inheritance_.queue, inheritance_.leash, inheritance_.notify, self});
+  }
+  const int failure = errno;
+  engine_->after_fork_parent();
+  if (pid < 0) return report(ZygoteEvent::kForkFailed, slot, 0, failure);
+  workers_[slot] = pid;
+  report(ZygoteEvent::kForked, slot, pid, 0);
+}
+
+void Zygote::take_command() {
+  ForkCommand command{};
+  const ssize_t got = recv(command_.get(), &command, sizeof command, MSG_DONTWAIT);
+  if (got == 0) return end();
+  if (got != sizeof command || command.slot >= workers_.size() || workers_[command.slot] != 0) return;
+  fork_worker(command.slot);
+}
+
+void Zygote::reap() {
+  int status = 0;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    const auto worker = std::find(workers_.begin(), workers_.end(), pid);
+    if (worker == workers_.end()) continue;
+    *worker = 0;
+    report(ZygoteEvent::kWorkerEnded, static_cast<std::size_t>(worker - workers_.begin()), pid, status);
+  }
+}
+
+void Zygote::signal_workers(int number) {
+  for (pid_t pid : workers_)
+    if (pid != 0) kill(pid, number);
+}
+
+void Zygote::end() {
+  if (ending_) return;
+  ending_ = true;
+  kill_at_ = base::Deadline::after(time_to_finish(Ending::kPrompt, launch().spec) + kKillGrace);
+}
+
+void Zygote::serve() {
+  base::Result<SignalPipe> signals = SignalPipe::open({SIGCHLD, SIGTERM});
+  if (!signals) {
+    base::log(signals.error());
+    _exit(kStartFailed);
+  }
+  signals_.emplace(std::move(signals).value());
+  report(ZygoteEvent::kStarted, 0, getpid(), 0);
+  while (!ending_ || has_workers()) {
+    pollfd events[] = {{signals_->fd(), POLLIN, 0},
+                       {ending_ ? -1 : inheritance_.leash, POLLIN, 0},
+                       {ending_ ? -1 : command_.get(), POLLIN, 0}};
+    poll(events, 3, kill_at_.poll_timeout());
+    while (const int number = signals_->take()) {
+      if (number != SIGTERM) continue;
+      signal_workers(SIGTERM);
+      end();
+    }
+    reap();
+    if (events[1].revents != 0) end();
+    if (!ending_ && events[2].revents != 0) take_command();
+    if (kill_at_.passed()) {
+      signal_workers(SIGKILL);
+      kill_at_ = base::Deadline::never();
+    }
+  }
+  _exit(0);
+}
+
+}  // namespace
+
+void close_all_but(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  unsigned first = 3;
+  for (int fd : kept) {
+    if (fd < static_cast<int>(first)) continue;
+    if (static_cast<unsigned>(fd) > first) close_range(first, static_cast<unsigned>(fd) - 1, 0);
+    first = static_cast<unsigned>(fd) + 1;
+  }
+  close_range(first, UINT_MAX, 0);
+}
+
+void run_zygote(const ZygoteInheritance& inheritance) {
+  Zygote zygote(inheritance);
+  if (base::Status started = zygote.start(); !started) {
+    base::Error error = started.error();
+    error.what = "group '" + inheritance.launch->spec.name + "': " + error.what;
+    base::log(error);
+    _exit(kStartFailed);
+  }
+  zygote.serve();
+}
+
+}  // namespace gatehoused
