@@ -126,6 +126,7 @@ TEST(EngineLoader, AnEngineGivesItsTable) {
   CHECK_TRUE(static_cast<bool>(table));
   CHECK_EQUAL(GATEHOUSE_ENGINE_ABI, table.value()->abi);
   CHECK_TRUE(table.value()->size >= sizeof(gatehouse_engine_table));
+  CHECK_EQUAL(std::string("3.99.0"), table.value()->python_version);
 }
 
 TEST(EngineLoader, AnEnvironmentTellsItsVersion) {
