@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -133,6 +135,14 @@ def server(servers, error_log):
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture
+def tmp_directory(stage):
+    """A directory that every user may write to."""
+    directory = Path(tempfile.mkdtemp(dir=stage.root))
+    directory.chmod(0o777)
+    return directory
 
 
 @pytest.fixture

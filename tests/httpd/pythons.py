@@ -20,10 +20,10 @@ def minor(version):
 
 
 def readable_by_all():
-    """The versions of which an installation can be read by every user."""
-    lines = subprocess.run([CHECKOUT / 'scripts' / 'find-pythons', '--all'], capture_output=True, text=True,
+    """The versions that every user can run; scripts/pythons copies those that only root could read."""
+    lines = subprocess.run([CHECKOUT / 'scripts' / 'pythons'], capture_output=True, text=True,
                            check=True).stdout.splitlines()
-    return {'.'.join(version.split('.')[:2]) for version, readable, _ in map(str.split, lines) if readable == 'yes'}
+    return {line.split()[0] for line in lines}
 
 
 def usable():

@@ -11,12 +11,9 @@ from raw_http import format_request
 
 
 @pytest.fixture
-def record(tmp_path_factory):
+def record(tmp_directory):
     """A file that every user may append to."""
-    directory = tmp_path_factory.mktemp('record')
-    for parent in (directory, *directory.parents[:3]):
-        parent.chmod(0o755)
-    file = directory / 'closed'
+    file = tmp_directory / 'closed'
     file.touch()
     file.chmod(0o666)
     return file
