@@ -15,7 +15,7 @@
 // How the child knows whether a request was started, at no cost: a worker leaves at least the last byte of the
 // request's first part unread (MSG_PEEK) until it enters the application. When it dies or closes before that, the
 // kernel reports ECONNRESET instead of end-of-file: the request may be sent again. End-of-file without END, or
-// any frame of the worker but DECLINED, means that the application was entered.
+// any frame of the worker but LOG and DECLINED, means that the application was entered, or that it is answered.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,29 +24,31 @@ namespace wire {
 
 inline constexpr std::uint16_t kProtocolVersion = 1;
 inline constexpr std::size_t kFrameHeaderSize = 12;
-inline constexpr std::uint32_t kMaxBodyFrame = 1u << 20;      // payload of BODY, either way
-inline constexpr std::uint32_t kMaxRequestHead = 16u << 20;   // payload of a request HEAD
-inline constexpr std::uint32_t kMaxResponseHead = 1u << 20;   // payload of a response HEAD
-inline constexpr std::uint32_t kMaxLog = 16u << 10;           // payload of LOG
-inline constexpr std::uint32_t kMaxFirstBody = 64u << 10;     // body bytes in a request's first part
+inline constexpr std::uint32_t kMaxBodyFrame = 1u << 20;     // payload of BODY, either way
+inline constexpr std::uint32_t kMaxRequestHead = 16u << 20;  // payload of a request HEAD
+inline constexpr std::uint32_t kMaxResponseHead = 1u << 20;  // payload of a response HEAD
+inline constexpr std::uint32_t kMaxLog = 16u << 10;          // payload of LOG
+inline constexpr std::uint32_t kMaxFirstBody = 64u << 10;    // body bytes in a request's first part
+inline constexpr std::uint32_t kMaxPairs = 1u << 16;         // entries of an environ, headers of a response
+// HEAD, one BODY and BODY_END.
+inline constexpr std::uint32_t kMaxFirstPart = kMaxRequestHead + kMaxFirstBody + 3 * kFrameHeaderSize;
 
 enum class FrameType : std::uint8_t {
   // child to worker
   kRequestHead = 1,  // RequestHead; begins with the size of the first part, this frame's header included
-  kBody = 2,         // both ways
+  kBody = 2,         // both ways, never empty
   kBodyEnd = 3,      // the request body is complete
   // worker to child
-  kStarted = 16,     // sent only when the child still holds body bytes back (flag kMoreBody of the head)
-  kDeclined = 17,    // not entered, code is stale: send it again
+  kStarted = 16,   // sent only when the child still holds body bytes back (flag kMoreBody of the head)
+  kDeclined = 17,  // not entered, code is stale: send it again
   kResponseHead = 18,
-  kFile = 19,        // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body
-  kLog = 20,         // u8 level, text
-  kEnd = 21          // u8 outcome (gatehouse_result), u16 status: the last frame
+  kFile = 19,  // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body
+  kLog = 20,   // u8 level, text
+  kEnd = 21    // u8 outcome (gatehouse_result), u16 status: the last frame
 };
 
 enum FrameFlag : std::uint8_t {
-  kMoreBody = 1,   // on kRequestHead: body frames follow after kStarted
-  kFlush = 2       // on kBody from the worker: pass it on to the client now
+  kMoreBody = 1  // on kRequestHead: body frames follow after kStarted
 };
 
 struct FrameHeader {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/posix.h"
+#include "base/messages.h"
 #include "wire/frame.h"
 
 namespace wire {

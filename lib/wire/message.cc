@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/message.h"
+
+#include <cstring>
+
+#include "base/bytes.h"
+#include "wire/frame_codec.h"
+
+namespace wire {
+namespace {
+
+using base::ByteReader;
+using base::ByteWriter;
+
+// "GHTK" read as a little-endian number: a stray message in the queue is no ticket.
+constexpr std::uint32_t kTicketMagic = 0x4b544847;
+constexpr std::size_t kLengthAt = 4;      // in a frame header
+constexpr std::size_t kPairOverhead = 8;  // two lengths
+constexpr std::size_t kMaxSummary = 256;
+
+void put_text(ByteWriter& writer, std::string_view text) {
+  writer.u32(static_cast<std::uint32_t>(text.size()));
+  writer.text(text);
+}
+
+std::string_view get_text(ByteReader& reader) { return reader.text(reader.u32()); }
+
+void put_pairs(ByteWriter& writer, const std::vector<Pair>& pairs) {
+  writer.u32(static_cast<std::uint32_t>(pairs.size()));
+  for (const Pair& pair : pairs) {
+    put_text(writer, pair.name);
+    put_text(writer, pair.value);
+  }
+}
+
+// Nothing is reserved before the count is known to fit into the bytes that are there.
+bool get_pairs(ByteReader& reader, std::vector<Pair>* out) {
+  const std::uint32_t count = reader.u32();
+  if (!reader.ok() || count > kMaxPairs || count > reader.remaining() / kPairOverhead) return false;
+  out->clear();
+  out->reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::string_view name = get_text(reader);
+    out->push_back({name, get_text(reader)});
+  }
+  return reader.ok();
+}
+
+// A frame whose length is filled in when its payload has been appended.
+class OpenFrame {
+ public:
+  OpenFrame(FrameType type, std::uint8_t flags, std::uint32_t request, std::string* out)
+      : out_(out), start_(out->size()) {
+    append_frame_header({type, flags, 0, request}, out);
+  }
+  void close() {
+    const auto length = static_cast<std::uint32_t>(out_->size() - start_ - kFrameHeaderSize);
+    std::memcpy(out_->data() + start_ + kLengthAt, &length, sizeof length);
+  }
+
+ private:
+  std::string* out_;
+  std::size_t start_;
+};
+
+}  // namespace
+
+void encode(const Ticket& ticket, std::span<std::byte, kTicketSize> out) {
+  const auto put = [&](std::size_t at, auto value) { std::memcpy(out.data() + at, &value, sizeof value); };
+  put(0, kTicketMagic);
+  put(4, std::uint32_t{kProtocolVersion});
+  put(8, ticket.request);
+  put(12, std::uint32_t{0});
+  put(16, ticket.sent_us);
+  put(24, ticket.deadline_us);
+}
+
+bool decode(std::span<const std::byte> bytes, Ticket* out) {
+  if (bytes.size() != kTicketSize) return false;
+  ByteReader reader(bytes);
+  if (reader.u32() != kTicketMagic || reader.u32() != kProtocolVersion) return false;
+  Ticket ticket;
+  ticket.request = reader.u32();
+  if (reader.u32() != 0) return false;
+  ticket.sent_us = reader.i64();
+  ticket.deadline_us = reader.i64();
+  *out = ticket;
+  return true;
+}
+
+void append_frame_header(const FrameHeader& header, std::string* out) {
+  ByteWriter writer(out);
+  writer.u8(static_cast<std::uint8_t>(header.type));
+  writer.u8(header.flags);
+  writer.u16(0);
+  writer.u32(header.length);
+  writer.u32(header.request);
+}
+
+void append_request_head(const RequestHead& head, std::uint32_t request, std::uint8_t flags, std::string* out) {
+  OpenFrame frame(FrameType::kRequestHead, flags, request, out);
+  ByteWriter writer(out);
+  writer.u32(head.first_part_size);
+  writer.u32(head.target_flags);
+  writer.u32(head.request_flags);
+  writer.i64(head.content_length);
+  writer.i64(head.script_mtime_us);
+  writer.i64(head.request_start_us);
+  writer.i64(head.queue_start_us);
+  put_text(writer, head.script);
+  put_text(writer, head.callable);
+  put_text(writer, head.application_group);
+  put_text(writer, head.interpreter);
+  put_text(writer, head.summary.substr(0, kMaxSummary));
+  put_pairs(writer, head.environ);
+  frame.close();
+}
+
+void set_first_part_size(std::string* first_part, std::size_t head_at, std::uint32_t size) {
+  std::memcpy(first_part->data() + head_at + kFrameHeaderSize, &size, sizeof size);
+}
+
+std::uint32_t peek_first_part_size(std::span<const std::byte> bytes) {
+  FrameHeader header{};
+  if (!decode_frame_header(bytes, &header) || header.type != FrameType::kRequestHead) return 0;
+  ByteReader reader(bytes.subspan(kFrameHeaderSize));
+  const std::uint32_t size = reader.u32();
+  if (!reader.ok() || header.length > kMaxRequestHead) return 0;
+  return size >= header.length + kFrameHeaderSize && size <= kMaxFirstPart ? size : 0;
+}
+
+bool decode_request_head(std::span<const std::byte> payload, RequestHead* out) {
+  ByteReader reader(payload);
+  RequestHead head;
+  head.first_part_size = reader.u32();
+  head.target_flags = reader.u32();
+  head.request_flags = reader.u32();
+  head.content_length = reader.i64();
+  head.script_mtime_us = reader.i64();
+  head.request_start_us = reader.i64();
+  head.queue_start_us = reader.i64();
+  head.script = get_text(reader);
+  head.callable = get_text(reader);
+  head.application_group = get_text(reader);
+  head.interpreter = get_text(reader);
+  head.summary = get_text(reader);
+  if (head.summary.size() > kMaxSummary || head.content_length < -1) return false;
+  if (!get_pairs(reader, &head.environ) || reader.remaining() != 0) return false;
+  *out = std::move(head);
+  return true;
+}
+
+void append_response_head(const ResponseHead& head, std::uint32_t request, std::string* out) {
+  OpenFrame frame(FrameType::kResponseHead, 0, request, out);
+  ByteWriter writer(out);
+  writer.u16(head.status);
+  writer.i64(head.content_length);
+  put_text(writer, head.reason);
+  put_pairs(writer, head.headers);
+  frame.close();
+}
+
+bool decode_response_head(std::span<const std::byte> payload, ResponseHead* out) {
+  ByteReader reader(payload);
+  ResponseHead head;
+  head.status = reader.u16();
+  head.content_length = reader.i64();
+  head.reason = get_text(reader);
+  if (head.status < 200 || head.status > 599 || head.content_length < -1) return false;
+  if (!get_pairs(reader, &head.headers) || reader.remaining() != 0) return false;
+  *out = std::move(head);
+  return true;
+}
+
+void append_end(const End& end, std::uint32_t request, std::string* out) {
+  append_frame_header({FrameType::kEnd, 0, 3, request}, out);
+  ByteWriter writer(out);
+  writer.u8(end.outcome);
+  writer.u16(end.status);
+}
+
+bool decode_end(std::span<const std::byte> payload, End* out) {
+  ByteReader reader(payload);
+  const std::uint8_t outcome = reader.u8();
+  const std::uint16_t status = reader.u16();
+  if (!reader.ok() || reader.remaining() != 0) return false;
+  *out = {outcome, status};
+  return true;
+}
+
+void append_log(base::Level level, std::string_view line, std::uint32_t request, std::string* out) {
+  OpenFrame frame(FrameType::kLog, 0, request, out);
+  ByteWriter writer(out);
+  writer.u8(static_cast<std::uint8_t>(level));
+  writer.text(line.substr(0, kMaxLog - 1));
+  frame.close();
+}
+
+bool decode_log(std::span<const std::byte> payload, base::Level* level, std::string_view* line) {
+  ByteReader reader(payload);
+  const std::uint8_t number = reader.u8();
+  if (!reader.ok() || number > static_cast<std::uint8_t>(base::Level::kTrace)) return false;
+  *level = static_cast<base::Level>(number);
+  *line = reader.text(reader.remaining());
+  return true;
+}
+
+void append_file(const FileRange& range, std::uint32_t request, std::string* out) {
+  append_frame_header({FrameType::kFile, 0, 16, request}, out);
+  ByteWriter writer(out);
+  writer.u64(range.offset);
+  writer.u64(range.length);
+}
+
+bool decode_file(std::span<const std::byte> payload, FileRange* out) {
+  constexpr std::uint64_t kMax = INT64_MAX;
+  ByteReader reader(payload);
+  const FileRange range{reader.u64(), reader.u64()};
+  if (!reader.ok() || reader.remaining() != 0 || range.offset > kMax || range.length > kMax - range.offset)
+    return false;
+  *out = range;
+  return true;
+}
+
+}  // namespace wire
