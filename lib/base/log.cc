@@ -16,8 +16,11 @@
 namespace base {
 namespace {
 
+// The sink of this binary; constant once threads run.
+// NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables)
 constinit LogSink current_sink = write_to_stderr;
 constinit void* current_context = nullptr;
+// NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 
 constexpr std::size_t kStackLine = 8192;
 constexpr std::string_view kCut = "...";

@@ -14,7 +14,7 @@
 namespace base {
 namespace {
 
-constinit Clock clock_for_test = nullptr;
+constinit Clock clock_for_test = nullptr;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 std::int64_t clock_us(clockid_t clock) {
   timespec time{};

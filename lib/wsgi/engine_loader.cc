@@ -61,6 +61,7 @@ std::vector<Version> versions_in(const std::string& directory, std::string_view 
   std::vector<Version> found;
   const std::unique_ptr<DIR, int (*)(DIR*)> names(opendir(directory.c_str()), closedir);
   if (names == nullptr) return found;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone
   while (const dirent* entry = readdir(names.get())) {
     std::string_view name = entry->d_name;
     if (name.size() <= prefix.size() + suffix.size() || !name.starts_with(prefix) || !name.ends_with(suffix)) continue;
@@ -83,7 +84,7 @@ base::Error refused(const std::string& file, std::string_view why) {
 }
 
 std::string loader_error() {
-  const char* text = dlerror();
+  const char* text = dlerror();  // NOLINT(concurrency-mt-unsafe): one thread opens engines
   return text != nullptr ? text : "the loader does not say why";
 }
 
