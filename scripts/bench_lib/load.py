@@ -18,6 +18,10 @@ SCRIPT = pathlib.Path(__file__).resolve().parent / "load.lua"
 THREADS = 1   # one wrk thread drives 32 connections and leaves a core to the server
 
 
+class NoSummary(Exception):
+    """wrk gave up; the text is what it said."""
+
+
 @dataclass(frozen=True)
 class Turn:
     """One measurement of one target at one job."""
@@ -49,7 +53,7 @@ def wrk(port: int, job: Job, connections: int, seconds: float) -> tuple[dict[str
     for line in reversed(text.splitlines()):
         if line.startswith("{"):
             return json.loads(line), usage.ru_utime + usage.ru_stime
-    raise peers.Absent(f"wrk printed no summary: {text.strip()[-200:]}")
+    raise NoSummary(" ".join(text.split())[-200:] or "wrk printed nothing")
 
 
 def take_turn(server: Server, job: Job, connections: int, seconds: float) -> Turn:

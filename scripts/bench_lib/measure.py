@@ -116,20 +116,27 @@ class Run:
 
     def job(self, job: Job, progress: Progress) -> list[Row]:
         rows = self._rows(job, progress)
-        sound = [row for row in rows if not row.trouble]
-        for row in sound:
-            progress.say(f"{job.name}: warming {row.target.name}")
-            load.wrk(self._server(row.target, job).port, job, self.settings.connections, 1)
-        for number in range(self.settings.rounds):
-            for row in sound:
-                progress.say(f"{job.name}, round {number + 1}/{self.settings.rounds}: {row.target.name}")
-                server = self._server(row.target, job)
-                row.turns.append(load.take_turn(server, job, self.settings.connections, self.settings.seconds))
-                progress.done += 1
-        floor = next((row for row in sound if row.target.name == FLOOR), None)
-        for row in sound if floor else []:
+        for number in range(self.settings.rounds + 1):    # the first only warms, and does not count
+            for row in rows:
+                if not row.trouble:
+                    progress.say(f"{job.name}, round {number}/{self.settings.rounds}: {row.target.name}")
+                    self._take_turn(row, warming=number == 0)
+                progress.done += number > 0
+        floor = next((row for row in rows if row.target.name == FLOOR and not row.trouble), None)
+        for row in rows if floor else []:
             row.floor_ratios = [own.cpu_us / least.cpu_us for own, least in zip(row.turns, floor.turns)]
         return rows
+
+    def _take_turn(self, row: Row, warming: bool) -> None:
+        server = self._server(row.target, row.job)
+        seconds = 1 if warming else self.settings.seconds
+        try:
+            turn = load.take_turn(server, row.job, self.settings.connections, seconds)
+        except load.NoSummary as trouble:    # nothing listens any more
+            row.trouble = f"FAILED: {trouble}"
+            return
+        if not warming:
+            row.turns.append(turn)
 
     def all(self, chosen: list[Job]) -> Iterator[list[Row]]:
         expected = sum(self.settings.rounds for job in chosen for target in self.targets
@@ -145,6 +152,9 @@ class Run:
     def close(self, keep: set[Layout] | None = None) -> None:
         for key in [key for key in self.servers if key[1] not in (keep or set())]:
             server = self.servers.pop(key)
+            errors = server.error_lines()
+            if errors:
+                self.notes.append(f"{key[0]}: {len(errors)} errors logged, the last: {errors[-1]}")
             server.close()
             if server.left_over:
                 self.notes.append(f"{key[0]}: {server.left_over} processes outlived the stop of httpd")

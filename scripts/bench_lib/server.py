@@ -6,6 +6,7 @@ import grp
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -44,7 +45,8 @@ MaxKeepAliveRequests 0
 KeepAliveTimeout 60
 Timeout 60
 EnableSendfile On
-{user}
+User {user}
+Group {group}
 <Directory />
     AllowOverride None
     Require all granted
@@ -54,16 +56,12 @@ EnableSendfile On
 """
 
 
-def run_user() -> str:
-    """The user to drop to when started as root; empty otherwise."""
-    if os.geteuid() != 0:
-        return ""
+def run_as() -> tuple[str, str]:
+    """User and group of httpd's children and of all backends: when started as root, ones without rights."""
     names = {entry.pw_name for entry in pwd.getpwall()}
-    return "www-data" if "www-data" in names else "nobody"
-
-
-def group_of(user: str) -> str:
-    return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
+    unprivileged = "www-data" if "www-data" in names else "nobody"
+    user = pwd.getpwnam(unprivileged) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    return user.pw_name, grp.getgrgid(user.pw_gid).gr_name
 
 
 def free_port(after: int) -> int:
@@ -99,7 +97,7 @@ class Server:
             raise
 
     def _site(self, layout: jobs.Layout) -> targets.Site:
-        user = run_user()
+        user, group = run_as() if os.geteuid() == 0 else ("", "")
         folder = self.run / "app"
         folder.mkdir()
         application = pathlib.Path(shutil.copy(APPLICATION, folder))
@@ -109,16 +107,16 @@ class Server:
             path.chmod(0o755)
         if user:   # uWSGI and gunicorn make their sockets in the run directory after they dropped root
             shutil.chown(self.run, user)
-        return targets.Site(self.run, application, user, group_of(user) if user else "", layout)
+        return targets.Site(self.run, application, user, group, layout)
 
     def _configuration(self) -> str:
         folder = pathlib.Path(peers.apxs_query("libexecdir"))
         names = [name for name in (*MODULES, *self.plan.modules) if (folder / f"mod_{name}.so").exists()]
         load = [f"LoadModule {name if name.startswith('mpm_') else name}_module {folder}/mod_{name}.so" for name in names]
-        user = run_user()
+        user, group = run_as()
         return CONFIGURATION.format(run=self.run, port=self.port, load="\n".join(load), children=CHILDREN,
                                     threads=self.threads, workers=CHILDREN * self.threads,
-                                    user=f"User {user}\nGroup {group_of(user)}" if user else "", directives="\n".join(self.plan.directives))
+                                    user=user, group=group, directives="\n".join(self.plan.directives))
 
     def _spawn(self, argv: list[str]) -> None:
         with (self.run / "output.log").open("ab") as out:
@@ -157,6 +155,11 @@ class Server:
             if path.exists():
                 lines += path.read_text(errors="replace").splitlines()[-2:]
         return " | ".join(lines) or "nothing was logged"
+
+    def error_lines(self) -> list[str]:
+        path = self.run / "error.log"
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        return [line for line in lines if re.search(r":(error|crit|alert|emerg)\]", line)]
 
     def close(self) -> None:
         for child in reversed(self.children):

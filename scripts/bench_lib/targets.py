@@ -17,7 +17,7 @@ class Site:
 
     run: pathlib.Path       # its run directory
     application: pathlib.Path
-    user: str               # runs the children and the daemons; empty: whoever started the benchmark
+    user: str               # whom backends drop to; empty: they were not started as root
     group: str
     layout: Layout
 
@@ -50,7 +50,7 @@ def _socket(site: Site) -> Plan:
 
 def _wsgi(site: Site, module: pathlib.Path, daemon: str = "") -> list[str]:
     group = "%{GLOBAL}" if not daemon else "bench"
-    lines = [f"LoadModule wsgi_module {module}", "WSGIEnableSendfile On"]
+    lines = [f"LoadModule wsgi_module {module}", "<IfDirective WSGIEnableSendfile>", "WSGIEnableSendfile On", "</IfDirective>"]
     if daemon:
         layout = site.layout
         lines.append(f"WSGIDaemonProcess bench {daemon} processes={layout.processes} threads={layout.threads}")

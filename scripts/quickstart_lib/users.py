@@ -22,7 +22,7 @@ class User:
 
     @property
     def directives(self) -> list[str]:
-        return [f"User {self.name}", f"Group {self.group}"] if os.geteuid() == 0 else []
+        return [f"User {self.name}", f"Group {self.group}"]
 
     def run(self, argv: list[str], **options: object) -> subprocess.CompletedProcess[str]:
         """Runs a program as this user, output captured."""
