@@ -30,7 +30,7 @@ ssize_t send_once(int channel, std::span<iovec> pieces) {
 }
 
 // Removes the first size bytes from the pieces.
-std::span<iovec> advance(std::span<iovec> pieces, std::size_t size) {
+std::span<iovec> without(std::span<iovec> pieces, std::size_t size) {
   while (!pieces.empty() && size >= pieces.front().iov_len) {
     size -= pieces.front().iov_len;
     pieces = pieces.subspan(1);
@@ -50,11 +50,11 @@ Sent wait_for_room(int channel, base::Micros timeout) {
 }  // namespace
 
 Sent send_all(int channel, std::span<iovec> pieces, base::Micros timeout) {
-  pieces = advance(pieces, 0);
+  pieces = without(pieces, 0);
   while (!pieces.empty()) {
     const ssize_t sent = send_once(channel, pieces);
     if (sent >= 0) {
-      pieces = advance(pieces, static_cast<std::size_t>(sent));
+      pieces = without(pieces, static_cast<std::size_t>(sent));
     } else if (errno != EAGAIN) {
       return Sent::kGone;
     } else if (const Sent room = wait_for_room(channel, timeout); room != Sent::kAll) {
@@ -70,8 +70,7 @@ Sent send_all(int channel, std::span<const std::byte> bytes, base::Micros timeou
 }
 
 ssize_t send_now(int channel, std::span<const std::byte> bytes) {
-  const ssize_t sent =
-      retried([&] { return send(channel, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL); });
+  const ssize_t sent = retried([&] { return send(channel, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL); });
   return sent < 0 && errno == EAGAIN ? 0 : sent;
 }
 

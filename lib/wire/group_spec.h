@@ -23,7 +23,7 @@ struct GroupSpec {
   bool processes_given = false;  // wsgi.multiprocess is true when processes= is given at all
   std::int64_t threads = 15;
   std::string user, group, supplementary_groups;
-  std::int64_t umask = -1;       // -1: inherit
+  std::int64_t umask = -1;  // -1: inherit
   std::string home, chroot, lang, locale, python, python_home, python_path, python_eggs, display_name;
   std::int64_t listen_backlog = 100;
   std::int64_t queue_timeout = 0, socket_timeout = 0, connect_timeout = 15'000'000;
@@ -38,18 +38,29 @@ struct GroupSpec {
   bool server_metrics = false;
 };
 
-enum class OptionKind : std::uint8_t { kText, kName, kDirectory, kCount, kOctal, kBytes, kSeconds, kMilliseconds, kOnOff, kVersion };
+enum class OptionKind : std::uint8_t {
+  kText,
+  kName,
+  kDirectory,
+  kCount,
+  kOctal,
+  kBytes,
+  kSeconds,
+  kMilliseconds,
+  kOnOff,
+  kVersion
+};
 
 struct GroupOption {
   std::string_view name;  // "queue-timeout"
   OptionKind kind;
-  std::string GroupSpec::*text;       // one of these three is set, by kind
+  std::string GroupSpec::*text;  // one of these three is set, by kind
   std::int64_t GroupSpec::*number;
   bool GroupSpec::*flag;
-  std::int64_t minimum;               // in the unit that is written (seconds, bytes, count)
+  std::int64_t minimum;  // in the unit that is written (seconds, bytes, count)
   std::int64_t maximum;
-  bool in_effect;                     // false: parsed and kept, takes effect with a later release: one notice
-  std::string_view meaning;           // a sentence for docs/directives.md
+  bool in_effect;            // false: parsed and kept, takes effect with a later release: one notice
+  std::string_view meaning;  // a sentence for docs/directives.md
 };
 
 // All options, sorted by name.
@@ -68,16 +79,16 @@ bool same_options(const GroupSpec& a, const GroupSpec& b);
 // Everything gatehoused needs to run a group: the spec and what the module resolved as root.
 struct Launch {
   GroupSpec spec;
-  std::int64_t uid = -1, gid = -1;           // -1: keep (httpd was not started as root)
-  std::vector<std::int64_t> groups;          // the full supplementary set, when uid is given
-  std::string user_name, user_home;          // for USER, LOGNAME, HOME
-  std::string engine;                        // file name of the engine
-  std::string python_executable;             // virtual environment's interpreter or empty
-  std::string python_home_prefix;            // PyConfig.home or empty
-  std::vector<std::string> environment;      // "NAME=VALUE", the whole environment of the group
-  std::int64_t log_level = 4;                // base::Level of lines outside requests
+  std::int64_t uid = -1, gid = -1;       // -1: keep (httpd was not started as root)
+  std::vector<std::int64_t> groups;      // the full supplementary set, when uid is given
+  std::string user_name, user_home;      // for USER, LOGNAME, HOME
+  std::string engine;                    // file name of the engine
+  std::string python_executable;         // virtual environment's interpreter or empty
+  std::string python_home_prefix;        // PyConfig.home or empty
+  std::vector<std::string> environment;  // "NAME=VALUE", the whole environment of the group
+  std::int64_t log_level = 4;            // base::Level of lines outside requests
   std::int64_t generation = 0;
-  std::int64_t default_timeout = 60'000'000; // httpd's Timeout, for socket-timeout 0
+  std::int64_t default_timeout = 60'000'000;  // httpd's Timeout, for socket-timeout 0
 };
 
 std::string encode(const Launch& launch);

@@ -22,9 +22,9 @@ struct Pair {
 
 // One ticket of the queue: a SEQPACKET message with the worker's end of the channel attached.
 struct Ticket {
-  std::uint32_t request = 0;       // request id of the channel
-  std::int64_t sent_us = 0;        // monotonic, when the child sent it
-  std::int64_t deadline_us = 0;    // monotonic, 0 = none: past it the ticket is dropped unstarted
+  std::uint32_t request = 0;     // request id of the channel
+  std::int64_t sent_us = 0;      // monotonic, when the child sent it
+  std::int64_t deadline_us = 0;  // monotonic, 0 = none: past it the ticket is dropped unstarted
 };
 inline constexpr std::size_t kTicketSize = 32;
 
@@ -43,8 +43,8 @@ struct RequestHead {
   std::string_view script;
   std::string_view callable;
   std::string_view application_group;
-  std::string_view interpreter;       // "" = the main interpreter; else the application group
-  std::string_view summary;           // "GET /path [id]" for lines about this request, escaped, at most 256 bytes
+  std::string_view interpreter;  // "" = the main interpreter; else the application group
+  std::string_view summary;      // "GET /path [id]" for lines about this request, escaped, at most 256 bytes
   std::vector<Pair> environ;
 };
 
@@ -65,7 +65,7 @@ void append_response_head(const ResponseHead& head, std::uint32_t request, std::
 bool decode_response_head(std::span<const std::byte> payload, ResponseHead* out);
 
 struct End {
-  std::uint8_t outcome = 0;   // gatehouse_result
+  std::uint8_t outcome = 0;  // gatehouse_result
   std::uint16_t status = 0;
 };
 void append_end(const End& end, std::uint32_t request, std::string* out);

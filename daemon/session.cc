@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/session.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "wire/channel.h"
+#include "wire/frame_codec.h"
+
+namespace gatehoused {
+namespace {
+
+using base::Message;
+using base::Micros;
+using wire::FrameDecoder;
+using wire::FrameType;
+using wire::Sent;
+
+constexpr std::size_t kInputSize = 96u << 10;    // a first part that is as large as usual ones get
+constexpr std::size_t kOutputLimit = 64u << 10;  // what BUFFER may leave waiting
+constexpr std::size_t kKeptMemory = 256u << 10;
+constexpr std::size_t kPiecesPerFrame = 63;
+constexpr std::size_t kFileFrameSize = wire::kFrameHeaderSize + 16;
+constexpr std::size_t kHeadOfPart = wire::kFrameHeaderSize + sizeof(std::uint32_t);
+
+std::string_view view(const gatehouse_text& text) { return {text.data, text.size}; }
+gatehouse_text text(std::string_view view) { return {view.data(), view.size()}; }
+
+// One request. The host table's functions find it as their context.
+class Session {
+ public:
+  Session(const SessionContext& context, const wire::Ticket& ticket, int channel, SessionBuffers* buffers);
+  Served run(std::int64_t deadline_us);
+
+  void entered();
+  std::int64_t read_body(void* into, std::size_t size);
+  const char* read_error() const { return read_error_; }
+  gatehouse_io send_head(const gatehouse_response_head& head);
+  gatehouse_io send_body(std::span<const gatehouse_text> pieces, gatehouse_send how);
+  gatehouse_io send_file(int fd, std::int64_t offset, std::int64_t length);
+  void log(gatehouse_level level, std::string_view line);
+
+ private:
+  bool read_first_part();
+  bool decode_head();
+  void consume_first_part();
+  void handle(gatehouse_outcome* outcome);
+  void end(const gatehouse_outcome& outcome);
+
+  std::int64_t receive_body(void* into, std::size_t size);
+  std::int64_t read_failed(const char* error);
+  gatehouse_io refuse_head(std::string_view what);
+  gatehouse_io flush() { return sent(wire::send_all(channel_, base::as_bytes(output_), timeout_)); }
+  gatehouse_io sent(Sent outcome);
+  gatehouse_io send_pieces(std::span<const gatehouse_text> pieces);
+  gatehouse_io copy_file(int fd, std::int64_t offset, std::int64_t length);
+  void garbage(const char* reason);
+
+  const SessionContext& context_;
+  const wire::GroupSpec& spec_;
+  const std::uint32_t request_;
+  const int channel_;
+  const Micros timeout_;
+  const std::int64_t taken_us_ = base::wall_clock_us();
+  SessionBuffers& buffers_;
+  std::string& output_;
+  FrameDecoder decoder_;
+  std::span<const std::byte> input_;  // received, not decoded yet
+  std::span<const std::byte> body_;   // decoded, not read by the application yet
+  std::array<std::byte, wire::kFrameHeaderSize> after_body_;
+  std::byte* unread_ = nullptr;  // peeked bytes of the first part, still in the channel
+  std::size_t unread_size_ = 0;
+  wire::RequestHead head_;
+  bool more_body_ = false;
+  bool entered_ = false;
+  bool gone_ = false;  // nothing can be sent any more
+  bool head_refused_ = false;
+  const char* read_error_ = "";
+};
+
+Session::Session(const SessionContext& context, const wire::Ticket& ticket, int channel, SessionBuffers* buffers)
+    : context_(context),
+      spec_(context.launch->spec),
+      request_(ticket.request),
+      channel_(channel),
+      timeout_(spec_.socket_timeout > 0 ? spec_.socket_timeout : context.launch->default_timeout),
+      buffers_(*buffers),
+      output_(buffers->output()),
+      decoder_(wire::Sender::kChild, ticket.request) {
+  output_.clear();
+}
+
+// Peeks, so that all of the first part stays in the channel until the application is entered. Of a part larger
+// than what is there, bytes must be taken to make room, but never its last one.
+bool Session::read_first_part() {
+  std::byte* buffer = buffers_.input(kInputSize);
+  std::size_t taken = 0;
+  std::size_t part = 0;
+  for (;;) {
+    const std::size_t room = std::max(part, buffers_.input_capacity()) - taken;
+    buffer = buffers_.input(taken + room, taken);
+    iovec piece{buffer + taken, room};
+    const ssize_t peeked = wire::receive(channel_, std::span(&piece, 1), MSG_PEEK, timeout_);
+    if (peeked <= 0) return false;
+    const std::size_t have = taken + static_cast<std::size_t>(peeked);
+    if (part == 0 && have >= kHeadOfPart) {
+      part = wire::peek_first_part_size({buffer, have});
+      if (part == 0) {
+        garbage("no request head");
+        return false;
+      }
+    }
+    if (part != 0 && have >= part) {
+      input_ = {buffer, part};
+      unread_ = buffer + taken;
+      unread_size_ = part - taken;
+      return true;
+    }
+    piece = {buffer + taken, have - taken};
+    const ssize_t received = wire::receive(channel_, std::span(&piece, 1), 0, timeout_);
+    if (received <= 0) return false;
+    taken += static_cast<std::size_t>(received);
+  }
+}
+
+bool Session::decode_head() {
+  const FrameDecoder::Step step = decoder_.next(&input_);
+  if (step == FrameDecoder::Step::kFrame && wire::decode_request_head(decoder_.payload(), &head_)) {
+    more_body_ = (decoder_.header().flags & wire::kMoreBody) != 0;
+    return true;
+  }
+  garbage(step == FrameDecoder::Step::kGarbage ? decoder_.reason() : "a malformed request head");
+  return false;
+}
+
+// The bytes are received to where they were peeked to: what points there stays as it is.
+void Session::consume_first_part() {
+  while (unread_size_ > 0) {
+    const ssize_t received = recv(channel_, unread_, unread_size_, 0);
+    if (received > 0) {
+      unread_ += received;
+      unread_size_ -= static_cast<std::size_t>(received);
+    } else if (received == 0 || errno != EINTR) {
+      gone_ = true;
+      return;
+    }
+  }
+}
+
+void Session::entered() {
+  entered_ = true;
+  consume_first_part();
+  if (!more_body_ || gone_) return;
+  // The channel is empty this way but for log lines; if those fill it, read_body sends what is left of it.
+  wire::append_frame_header({FrameType::kStarted, 0, 0, request_}, &output_);
+  const ssize_t sent = wire::send_now(channel_, base::as_bytes(output_));
+  if (sent > 0) output_.erase(0, static_cast<std::size_t>(sent));
+}
+
+std::int64_t Session::read_body(void* into, std::size_t size) {
+  for (;;) {
+    if (!body_.empty()) {
+      const std::size_t copied = std::min(size, body_.size());
+      std::memcpy(into, body_.data(), copied);
+      body_ = body_.subspan(copied);
+      return static_cast<std::int64_t>(copied);
+    }
+    if (input_.empty() && !decoder_.is_over()) {
+      const std::int64_t received = receive_body(into, size);
+      if (received != 0) return received;
+    }
+    switch (decoder_.next(&input_)) {
+      case FrameDecoder::Step::kBody:
+        body_ = decoder_.payload();
+        break;
+      case FrameDecoder::Step::kFrame:
+        break;
+      case FrameDecoder::Step::kMore:
+        if (decoder_.is_over()) return 0;
+        break;
+      case FrameDecoder::Step::kGarbage:
+        garbage(decoder_.reason());
+        return read_failed("httpd sent a malformed request body");
+    }
+  }
+}
+
+// Body bytes go straight to where they are wanted, and the next frame's header comes along with the last of
+// them: one system call a frame. 0: only bytes of a header came.
+std::int64_t Session::receive_body(void* into, std::size_t size) {
+  if (!output_.empty() && flush() != GATEHOUSE_OK) return read_failed("httpd closed the channel");
+  const std::size_t left = std::min<std::size_t>(decoder_.body_left(), size);
+  iovec pieces[] = {{into, left}, {after_body_.data(), left == decoder_.body_left() ? after_body_.size() : 0}};
+  const ssize_t received = wire::receive(channel_, pieces, 0, timeout_);
+  if (received < 0 && errno == ETIMEDOUT) return read_failed("nothing of it arrived within socket-timeout");
+  if (received <= 0) {
+    gone_ = true;
+    return read_failed("the client did not send all of it");
+  }
+  const std::size_t body = std::min(left, static_cast<std::size_t>(received));
+  decoder_.take_body(static_cast<std::uint32_t>(body));
+  input_ = std::span(after_body_).first(static_cast<std::size_t>(received) - body);
+  return static_cast<std::int64_t>(body);
+}
+
+std::int64_t Session::read_failed(const char* error) {
+  read_error_ = error;
+  return -1;
+}
+
+gatehouse_io Session::sent(Sent outcome) {
+  output_.clear();
+  if (outcome == Sent::kAll) return GATEHOUSE_OK;
+  if (outcome == Sent::kTimeout) {
+    base::log(Message::kClientTooSlow,
+              "group '%s': httpd took nothing of the response for %lld s, request dropped: %.*s", spec_.name.c_str(),
+              static_cast<long long>(timeout_.count() / 1'000'000), static_cast<int>(head_.summary.size()),
+              head_.summary.data());
+  }
+  gone_ = true;
+  return GATEHOUSE_GONE;
+}
+
+gatehouse_io Session::refuse_head(std::string_view what) {
+  log(GATEHOUSE_LOG_ERROR, what);
+  head_refused_ = true;
+  return GATEHOUSE_GONE;
+}
+
+gatehouse_io Session::send_head(const gatehouse_response_head& head) {
+  if (gone_) return GATEHOUSE_GONE;
+  wire::ResponseHead response;
+  response.status = static_cast<std::uint16_t>(head.status);
+  response.content_length = head.content_length;
+  response.reason = view(head.reason);
+  response.headers.reserve(head.header_count);
+  for (const gatehouse_pair& header : std::span(head.headers, head.header_count))
+    response.headers.push_back({view(header.name), view(header.value)});
+  const std::size_t start = output_.size();
+  wire::append_response_head(response, request_, &output_);
+  if (output_.size() - start - wire::kFrameHeaderSize <= wire::kMaxResponseHead && head.header_count <= wire::kMaxPairs)
+    return GATEHOUSE_OK;
+  output_.resize(start);
+  base::Error error{Message::kResponseHeadTooLarge, 0,
+                    "the response's headers take more than " + std::to_string(wire::kMaxResponseHead) +
+                        " bytes, or are more than " + std::to_string(wire::kMaxPairs)};
+  return refuse_head(base::text_of(error));
+}
+
+gatehouse_io Session::send_body(std::span<const gatehouse_text> pieces, gatehouse_send how) {
+  if (gone_) return GATEHOUSE_GONE;
+  std::size_t total = 0;
+  for (const gatehouse_text& piece : pieces) total += piece.size;
+  if (how == GATEHOUSE_BUFFER) {
+    if (total == 0) return GATEHOUSE_OK;
+    if (total > kOutputLimit || output_.size() + wire::kFrameHeaderSize + total > kOutputLimit) return GATEHOUSE_AGAIN;
+    wire::append_frame_header({FrameType::kBody, 0, static_cast<std::uint32_t>(total), request_}, &output_);
+    for (const gatehouse_text& piece : pieces) output_.append(piece.data, piece.size);
+    return GATEHOUSE_OK;
+  }
+  return total == 0 ? flush() : send_pieces(pieces);
+}
+
+// One frame and one system call for as many pieces as fit; what waits in output_ goes in front.
+gatehouse_io Session::send_pieces(std::span<const gatehouse_text> pieces) {
+  std::size_t offset = 0;  // in the first piece
+  while (!pieces.empty()) {
+    iovec parts[kPiecesPerFrame + 1];
+    std::size_t count = 1;
+    std::size_t size = 0;
+    while (!pieces.empty() && count < std::size(parts) && size < wire::kMaxBodyFrame) {
+      const gatehouse_text& piece = pieces.front();
+      const std::size_t taken = std::min(piece.size - offset, wire::kMaxBodyFrame - size);
+      parts[count++] = {const_cast<char*>(piece.data) + offset, taken};
+      size += taken;
+      offset += taken;
+      if (offset == piece.size) {
+        pieces = pieces.subspan(1);
+        offset = 0;
+      }
+    }
+    if (size == 0) continue;
+    wire::append_frame_header({FrameType::kBody, 0, static_cast<std::uint32_t>(size), request_}, &output_);
+    parts[0] = {output_.data(), output_.size()};
+    if (sent(wire::send_all(channel_, std::span(parts, count), timeout_)) != GATEHOUSE_OK) return GATEHOUSE_GONE;
+  }
+  return GATEHOUSE_OK;
+}
+
+gatehouse_io Session::send_file(int fd, std::int64_t offset, std::int64_t length) {
+  if (gone_) return GATEHOUSE_GONE;
+  if (length <= 0) return GATEHOUSE_OK;
+  // The kernel hands the descriptor over with the first buffer of a send, so head and FILE must fit into one.
+  if (output_.size() + kFileFrameSize > wire::kOneBuffer && flush() != GATEHOUSE_OK) return GATEHOUSE_GONE;
+  const std::size_t before = output_.size();
+  wire::append_file({static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length)}, request_, &output_);
+  const Sent outcome = wire::send_descriptor(channel_, base::as_bytes(output_), fd, timeout_);
+  if (outcome != Sent::kGone || errno != ETOOMANYREFS) return sent(outcome);
+  output_.resize(before);
+  return copy_file(fd, offset, length);
+}
+
+// For when too many descriptors are in flight.
+gatehouse_io Session::copy_file(int fd, std::int64_t offset, std::int64_t length) {
+  char buffer[16u << 10];
+  while (length > 0) {
+    const std::size_t wanted = std::min<std::size_t>(sizeof buffer, static_cast<std::size_t>(length));
+    const ssize_t size = pread(fd, buffer, wanted, offset);
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) {
+      // The file is shorter than it was: a response that ends without END is seen to be cut.
+      gone_ = true;
+      return GATEHOUSE_GONE;
+    }
+    const gatehouse_text piece{buffer, static_cast<std::size_t>(size)};
+    if (send_pieces(std::span(&piece, 1)) != GATEHOUSE_OK) return GATEHOUSE_GONE;
+    offset += size;
+    length -= size;
+  }
+  return GATEHOUSE_OK;
+}
+
+// At once, ahead of a response that waits: the line must not be lost when the process dies. Never waits; what
+// the channel does not take goes to the error log from here.
+void Session::log(gatehouse_level level, std::string_view line) {
+  if (!gone_) {
+    std::string frame;
+    wire::append_log(static_cast<base::Level>(level), line, request_, &frame);
+    const ssize_t size = wire::send_now(channel_, base::as_bytes(frame));
+    if (size > 0) {
+      output_.insert(0, frame, static_cast<std::size_t>(size));
+      return;
+    }
+  }
+  base::write_to_stderr(nullptr, static_cast<base::Level>(level), line);
+}
+
+void Session::garbage(const char* reason) {
+  base::log(Message::kChannelGarbage, "group '%s': a channel from httpd is closed: %s%s%.*s", spec_.name.c_str(),
+            reason, head_.summary.empty() ? "" : ": ", static_cast<int>(head_.summary.size()), head_.summary.data());
+  gone_ = true;
+}
+
+const gatehouse_request_calls kCalls = {
+    sizeof(gatehouse_request_calls),
+    [](void* request) noexcept { static_cast<Session*>(request)->entered(); },
+    [](void* request, void* into, std::size_t size) noexcept {
+      return static_cast<Session*>(request)->read_body(into, size);
+    },
+    [](void* request) noexcept { return static_cast<Session*>(request)->read_error(); },
+    [](void* request, const gatehouse_response_head* head) noexcept {
+      return static_cast<Session*>(request)->send_head(*head);
+    },
+    [](void* request, const gatehouse_text* pieces, std::size_t count, gatehouse_send how) noexcept {
+      return static_cast<Session*>(request)->send_body(std::span(pieces, count), how);
+    },
+    [](void* request, int fd, std::int64_t offset, std::int64_t length) noexcept {
+      return static_cast<Session*>(request)->send_file(fd, offset, length);
+    },
+    [](void* request, gatehouse_level level, gatehouse_text line) noexcept {
+      static_cast<Session*>(request)->log(level, view(line));
+    },
+};
+
+void Session::handle(gatehouse_outcome* outcome) {
+  gatehouse_target target{};
+  target.size = sizeof target;
+  target.flags = head_.target_flags | GATEHOUSE_DECLINE_STALE;
+  target.script = text(head_.script);
+  target.callable = text(head_.callable);
+  target.interpreter = text(head_.interpreter);
+  target.application_group = text(head_.application_group);
+  target.script_mtime_us = head_.script_mtime_us;
+
+  std::vector<gatehouse_pair> environ;
+  environ.reserve(head_.environ.size());
+  for (const wire::Pair& pair : head_.environ) environ.push_back({text(pair.name), text(pair.value)});
+
+  gatehouse_request request{};
+  request.size = sizeof request;
+  request.flags = head_.request_flags & (GATEHOUSE_HTTPS | GATEHOUSE_HEAD_REQUEST);
+  if (spec_.threads != 1) request.flags |= GATEHOUSE_MULTITHREAD;
+  if (spec_.processes_given) request.flags |= GATEHOUSE_MULTIPROCESS;
+  request.context = this;
+  request.calls = &kCalls;
+  request.target = &target;
+  request.environ = environ.data();
+  request.environ_count = environ.size();
+  request.content_length = head_.content_length;
+  request.request_start_us = head_.request_start_us;
+  request.queue_start_us = head_.queue_start_us;
+  request.daemon_start_us = taken_us_;
+  request.thread_id = context_.thread_id;
+  context_.engine->handle(&request, outcome);
+}
+
+// The rest of the response and END in one piece. Without END the child sees that the response is cut.
+void Session::end(const gatehouse_outcome& outcome) {
+  if (gone_) return;
+  if (outcome.result == GATEHOUSE_DECLINED) {
+    wire::append_frame_header({FrameType::kDeclined, 0, 0, request_}, &output_);
+  } else {
+    consume_first_part();
+    wire::End end{static_cast<std::uint8_t>(outcome.result), static_cast<std::uint16_t>(outcome.status)};
+    if (head_refused_) end = {GATEHOUSE_FAILED, 500};
+    wire::append_end(end, request_, &output_);
+  }
+  flush();
+}
+
+Served Session::run(std::int64_t deadline_us) {
+  if (deadline_us != 0 && base::now().count() >= deadline_us) return Served::kDone;
+  if (!read_first_part() || !decode_head()) return Served::kDone;
+  if (context_.slot != nullptr) describe(*context_.slot, head_.summary);
+  gatehouse_outcome outcome{sizeof outcome, GATEHOUSE_FAILED, 500};
+  handle(&outcome);
+  end(outcome);
+  return outcome.result == GATEHOUSE_DECLINED ? Served::kStale : Served::kDone;
+}
+
+}  // namespace
+
+std::byte* SessionBuffers::input(std::size_t size, std::size_t kept) {
+  if (size > capacity_) {
+    auto larger = std::make_unique_for_overwrite<std::byte[]>(size);
+    if (kept > 0) std::memcpy(larger.get(), input_.get(), kept);
+    input_ = std::move(larger);
+    capacity_ = size;
+  }
+  return input_.get();
+}
+
+void SessionBuffers::shrink() {
+  if (capacity_ > kKeptMemory) {
+    input_.reset();
+    capacity_ = 0;
+  }
+  if (output_.capacity() > kKeptMemory) output_ = std::string();
+}
+
+Served serve_ticket(const SessionContext& context, const wire::Ticket& ticket, base::UniqueFd channel,
+                    SessionBuffers* buffers) {
+  const Served served = Session(context, ticket, channel.get(), buffers).run(ticket.deadline_us);
+  channel.reset();
+  buffers->shrink();
+  return served;
+}
+
+}  // namespace gatehoused
