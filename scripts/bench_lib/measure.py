@@ -28,7 +28,7 @@ class Row:
     floor_ratios: list[float] = field(default_factory=list)
 
     def median(self, name: str) -> float:
-        return statistics.median(getattr(turn, name) for turn in self.turns)
+        return float(statistics.median(getattr(turn, name) for turn in self.turns))
 
     @property
     def failed(self) -> int:
@@ -123,8 +123,9 @@ class Run:
                     self._take_turn(row, warming=number == 0)
                 progress.done += number > 0
         floor = next((row for row in rows if row.target.name == FLOOR and not row.trouble), None)
-        for row in rows if floor else []:
-            row.floor_ratios = [own.cpu_us / least.cpu_us for own, least in zip(row.turns, floor.turns)]
+        least = floor.turns if floor else []
+        for row in rows:
+            row.floor_ratios = [own.cpu_us / base.cpu_us for own, base in zip(row.turns, least)]
         return rows
 
     def _take_turn(self, row: Row, warming: bool) -> None:

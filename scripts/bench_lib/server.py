@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 
 from . import jobs, machine, peers, targets
 
@@ -112,7 +113,7 @@ class Server:
     def _configuration(self) -> str:
         folder = pathlib.Path(peers.apxs_query("libexecdir"))
         names = [name for name in (*MODULES, *self.plan.modules) if (folder / f"mod_{name}.so").exists()]
-        load = [f"LoadModule {name if name.startswith('mpm_') else name}_module {folder}/mod_{name}.so" for name in names]
+        load = [f"LoadModule {name}_module {folder}/mod_{name}.so" for name in names]
         user, group = run_as()
         return CONFIGURATION.format(run=self.run, port=self.port, load="\n".join(load), children=CHILDREN,
                                     threads=self.threads, workers=CHILDREN * self.threads,
@@ -139,9 +140,9 @@ class Server:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def _wait(self, ready: object, what: str) -> None:
+    def _wait(self, ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 15
-        while not ready():   # type: ignore[operator]
+        while not ready():
             dead = [child for child in self.children if child.poll() is not None]
             if dead or time.monotonic() > deadline:
                 raise peers.Absent(f"{what} did not come up: {self.last_words()}")
