@@ -53,7 +53,8 @@ class ResponseWriter {
 
   void append(const void* data, std::size_t size);      // takes a copy
   void append_owned(char* allocated, std::size_t size);  // a malloc()ed block, freed by httpd when it is sent
-  void append_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length);
+  // False: no descriptor was free; nothing was appended.
+  bool append_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length);
   std::size_t buffered() const { return buffered_; }  // bytes appended and not passed on; a file counts as 0
 
   // Hands what is appended to the filters; flush also makes them send it now. May block on a slow client.

@@ -64,7 +64,12 @@ struct DaemonGroup {
 struct Configuration {
   apr_pool_t* pool = nullptr;
   std::vector<DaemonGroup*> groups;
-  std::int64_t generation = 0;
+
+  // What cannot be seen from the servers' records afterwards.
+  std::vector<std::string> section_process_groups;   // WSGIProcessGroup inside <Directory> and the like, as written
+  bool sections_set_application_group = false;       // WSGIApplicationGroup there
+  std::vector<std::string> options_without_effect;   // "GROUP OPTION": parsed, for a later release
+  const char* socket_prefix = nullptr;               // WSGISocketPrefix, which has no effect
 
   DaemonGroup* find_group(std::string_view name) const;  // NULL when there is none
   std::string group_names() const;                       // "a, b, c" or "none"
@@ -79,12 +84,15 @@ Configuration* begin_configuration(apr_pool_t* pool);
 bool is_visible_from(const DaemonGroup& group, const server_rec* server);
 
 DirectoryConfig& directory_config(const request_rec* r);
+DirectoryConfig& directory_config(const server_rec* server);  // what applies where no directory says otherwise
 ServerConfig& server_config(const server_rec* server);
 
-// httpd's creators and mergers.
-void* create_directory_config(apr_pool_t* pool, char* directory) noexcept;
-void* merge_directory_config(apr_pool_t* pool, void* base, void* add) noexcept;
-void* create_server_config(apr_pool_t* pool, server_rec* server) noexcept;
-void* merge_server_config(apr_pool_t* pool, void* base, void* add) noexcept;
-
 }  // namespace httpd
+
+// httpd's creators and mergers, named in mod_wsgi.c.
+extern "C" {
+void* gatehouse_create_directory_config(apr_pool_t* pool, char* directory) noexcept;
+void* gatehouse_merge_directory_config(apr_pool_t* pool, void* base, void* add) noexcept;
+void* gatehouse_create_server_config(apr_pool_t* pool, server_rec* server) noexcept;
+void* gatehouse_merge_server_config(apr_pool_t* pool, void* base, void* add) noexcept;
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "module/brigade.h"
+
+#include <fcntl.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace httpd {
+namespace {
+
+void append_bucket(apr_bucket_brigade* brigade, apr_bucket* bucket) { APR_BRIGADE_INSERT_TAIL(brigade, bucket); }
+
+bool is(std::string_view name, std::string_view lower_case) {
+  return name.size() == lower_case.size() && strncasecmp(name.data(), lower_case.data(), name.size()) == 0;
+}
+
+// An apr_file over a descriptor that somebody else opened. APR's own ways to adopt one make files that are not
+// closed (apr_os_file_put) or never sent by sendfile (apr_os_pipe_put): so open anything, and put the descriptor
+// in its place.
+apr_file_t* adopt(base::UniqueFd fd, bool sendfile, apr_pool_t* pool) {
+  apr_file_t* file = nullptr;
+  apr_os_file_t place = -1;
+  const apr_int32_t flags = APR_FOPEN_READ | APR_FOPEN_BINARY | (sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0);
+  if (apr_file_open(&file, "/dev/null", flags, APR_FPROT_OS_DEFAULT, pool) != APR_SUCCESS) return nullptr;
+  if (apr_os_file_get(&place, file) != APR_SUCCESS || dup3(fd.get(), place, O_CLOEXEC) < 0) {
+    apr_file_close(file);
+    return nullptr;
+  }
+  return file;
+}
+
+// The end of a close-delimited body looks complete unless the connection is reset.
+void reset_on_close(conn_rec* connection) {
+  apr_os_sock_t descriptor = -1;
+  if (apr_os_sock_get(&descriptor, ap_get_conn_socket(connection)) != APR_SUCCESS) return;
+  const linger now{1, 0};
+  setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+}  // namespace
+
+BodyReader::BodyReader(request_rec* r) : r_(r) {}
+
+bool BodyReader::fetch(std::size_t size) {
+  if (brigade_ == nullptr) brigade_ = apr_brigade_create(r_->pool, r_->connection->bucket_alloc);
+  const apr_status_t status = ap_get_brigade(r_->input_filters, brigade_, AP_MODE_READBYTES, APR_BLOCK_READ,
+                                             static_cast<apr_off_t>(size));
+  if (status == APR_SUCCESS) return true;
+  char text[128];
+  status_ = APR_STATUS_IS_TIMEUP(status) ? HTTP_REQUEST_TIME_OUT : ap_map_http_request_error(status, HTTP_BAD_REQUEST);
+  error_ = apr_psprintf(r_->pool, "the request body could not be read: %s",
+                        status_ == HTTP_REQUEST_ENTITY_TOO_LARGE ? "it is larger than LimitRequestBody"
+                                                                 : apr_strerror(status, text, sizeof text));
+  return false;
+}
+
+ssize_t BodyReader::read(void* into, std::size_t size) {
+  if (error_ != nullptr) return -1;
+  if (ended_ || size == 0) return 0;
+  auto* next = static_cast<char*>(into);
+  std::size_t count = 0;
+  while (count == 0 && !ended_) {
+    if ((brigade_ == nullptr || APR_BRIGADE_EMPTY(brigade_)) && !fetch(size)) return -1;
+    while (count < size && !APR_BRIGADE_EMPTY(brigade_)) {
+      apr_bucket* bucket = APR_BRIGADE_FIRST(brigade_);
+      if (APR_BUCKET_IS_EOS(bucket)) {
+        ended_ = true;
+        apr_brigade_cleanup(brigade_);
+        break;
+      }
+      const char* data = nullptr;
+      apr_size_t length = 0;
+      if (!APR_BUCKET_IS_METADATA(bucket)) {
+        if (apr_bucket_read(bucket, &data, &length, APR_BLOCK_READ) != APR_SUCCESS) {
+          error_ = "the request body could not be read: the connection failed";
+          status_ = HTTP_BAD_REQUEST;
+          return -1;
+        }
+        if (length > size - count) {
+          apr_bucket_split(bucket, size - count);
+          length = size - count;
+        }
+        std::memcpy(next + count, data, length);
+        count += length;
+      }
+      apr_bucket_delete(bucket);
+    }
+  }
+  return static_cast<ssize_t>(count);
+}
+
+ResponseWriter::ResponseWriter(request_rec* r)
+    : r_(r), brigade_(apr_brigade_create(r->pool, r->connection->bucket_alloc)) {}
+
+void ResponseWriter::set_status(std::uint32_t status, std::string_view reason) {
+  has_head_ = true;
+  r_->status = static_cast<int>(status);
+  r_->status_line = nullptr;
+  if (!reason.empty())
+    r_->status_line =
+        apr_psprintf(r_->pool, "%u %.*s", status, static_cast<int>(reason.size()), reason.data());
+}
+
+void ResponseWriter::add_header(std::string_view name, std::string_view value) {
+  if (is(name, "content-type")) {
+    ap_set_content_type(r_, pool_copy(r_->pool, value));
+    return;
+  }
+  if (is(name, "content-length")) {
+    apr_table_setn(r_->headers_out, "Content-Length", pool_copy(r_->pool, value));
+    r_->clength = std::strtoll(pool_copy(r_->pool, value), nullptr, 10);
+    return;
+  }
+  // httpd keeps the one table for all statuses, the other for its own error page as well: a 401 needs its challenge.
+  apr_table_t* table = is(name, "www-authenticate") ? r_->err_headers_out : r_->headers_out;
+  apr_table_addn(table, pool_copy(r_->pool, name), pool_copy(r_->pool, value));
+}
+
+void ResponseWriter::set_content_length(std::int64_t length) { ap_set_content_length(r_, length); }
+
+void ResponseWriter::append(const void* data, std::size_t size) {
+  if (size == 0) return;
+  append_bucket(brigade_, apr_bucket_heap_create(static_cast<const char*>(data), size, nullptr, brigade_->bucket_alloc));
+  buffered_ += size;
+}
+
+void ResponseWriter::append_owned(char* allocated, std::size_t size) {
+  append_bucket(brigade_, apr_bucket_heap_create(allocated, size, std::free, brigade_->bucket_alloc));
+  buffered_ += size;
+}
+
+bool ResponseWriter::append_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length) {
+  const auto* core = static_cast<core_dir_config*>(ap_get_core_module_config(r_->per_dir_config));
+  apr_file_t* file = adopt(std::move(fd), core->enable_sendfile == ENABLE_SENDFILE_ON, r_->pool);
+  if (file == nullptr) return false;
+  apr_bucket* bucket = apr_brigade_insert_file(brigade_, file, offset, length, r_->pool);
+  if (core->enable_mmap == ENABLE_MMAP_OFF) apr_bucket_file_enable_mmap(bucket, 0);
+  return true;
+}
+
+bool ResponseWriter::pass_brigade() {
+  if (client_gone()) return false;
+  passed_ = true;
+  const apr_status_t status = ap_pass_brigade(r_->output_filters, brigade_);
+  apr_brigade_cleanup(brigade_);
+  buffered_ = 0;
+  if (status != APR_SUCCESS) gone_ = true;
+  return !client_gone();
+}
+
+bool ResponseWriter::pass() { return APR_BRIGADE_EMPTY(brigade_) ? !client_gone() : pass_brigade(); }
+
+bool ResponseWriter::flush() {
+  append_bucket(brigade_, apr_bucket_flush_create(brigade_->bucket_alloc));
+  return pass_brigade();
+}
+
+int ResponseWriter::finish() {
+  append_bucket(brigade_, apr_bucket_eos_create(brigade_->bucket_alloc));
+  pass_brigade();
+  return OK;
+}
+
+int ResponseWriter::abort(int status) {
+  apr_brigade_cleanup(brigade_);
+  buffered_ = 0;
+  if (!passed_) {
+    has_head_ = false;
+    r_->status = HTTP_OK;
+    r_->status_line = nullptr;
+    r_->clength = 0;
+    apr_table_clear(r_->headers_out);
+    apr_table_unset(r_->err_headers_out, "WWW-Authenticate");
+    ap_set_content_type(r_, nullptr);
+    return status;
+  }
+  r_->connection->keepalive = AP_CONN_CLOSE;
+  const bool close_delimited = !r_->chunked && apr_table_get(r_->headers_out, "Content-Length") == nullptr;
+  if (close_delimited && r_->proto_num < HTTP_VERSION(2, 0)) reset_on_close(r_->connection);
+  // RFC 9112 section 8: the chunk filter leaves out the last chunk when it sees this bucket.
+  append_bucket(brigade_, ap_bucket_error_create(HTTP_BAD_GATEWAY, nullptr, r_->pool, brigade_->bucket_alloc));
+  append_bucket(brigade_, apr_bucket_eos_create(brigade_->bucket_alloc));
+  pass_brigade();
+  if (close_delimited && r_->proto_num < HTTP_VERSION(2, 0)) r_->connection->aborted = 1;
+  return OK;
+}
+
+bool ResponseWriter::client_gone() const { return gone_ || r_->connection->aborted; }
+
+}  // namespace httpd
