@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "python/application.h"
+
+#include <string>
+#include <vector>
+
+#include "python/environ_dict.h"
+#include "python/exception.h"
+#include "python/file_wrapper.h"
+#include "python/input.h"
+#include "python/interpreter.h"
+#include "python/log_stream.h"
+#include "python/request.h"
+#include "python/response.h"
+#include "python/response_callable.h"
+#include "python/script.h"
+
+namespace python {
+namespace {
+
+using base::Message;
+
+// The objects that stand for the request in Python. They may outlive it: at its end they are told.
+struct Handles {
+  Ref input;
+  Ref errors;
+  Ref start_response;
+
+  void end() const {
+    if (input) end_input(input);
+    if (errors) end_errors(errors);
+    if (start_response) end_start_response(start_response);
+  }
+};
+
+// What print() and wsgi.errors have begun and not ended with a newline.
+void flush_partial_lines(Attached& attached, Request& request) {
+  for (std::string* partial : {&request.errors_partial, &request.stdout_partial, &request.stderr_partial})
+    flush_lines(attached, &request, base::Level::kError, *partial);
+}
+
+std::string where(const Request& request) {
+  return "script " + std::string(view(request.abi().target->script)) + " (interpreter '" +
+         std::string(view(request.abi().target->interpreter)) + "')";
+}
+
+bool refuse_block(Borrowed block) {
+  PyErr_Format(PyExc_TypeError, "the application's result must give bytes, not %.100s", Py_TYPE(block.get())->tp_name);
+  return false;
+}
+
+gatehouse_text bytes_of(Borrowed block) {
+  return {PyBytes_AS_STRING(block.get()), static_cast<std::size_t>(PyBytes_GET_SIZE(block.get()))};
+}
+
+// A list or tuple: everything is there.
+bool send_sequence(Attached& attached, Response& response, Borrowed result) {
+  // A tuple of our own: a list can change while the host sends.
+  Ref blocks = Ref::steal(PySequence_Tuple(result.get()));
+  if (!blocks) return false;
+  const Py_ssize_t count = PyTuple_GET_SIZE(blocks.get());
+  for (Py_ssize_t i = 0; i < count; ++i)
+    if (!PyBytes_Check(PyTuple_GET_ITEM(blocks.get(), i))) return refuse_block(Borrowed(PyTuple_GET_ITEM(blocks.get(), i)));
+  if (count == 1) {
+    const gatehouse_text block = bytes_of(Borrowed(PyTuple_GET_ITEM(blocks.get(), 0)));
+    return response.send_all(attached, {&block, 1});
+  }
+  std::vector<gatehouse_text> pieces;
+  pieces.reserve(static_cast<std::size_t>(count));
+  for (Py_ssize_t i = 0; i < count; ++i) pieces.push_back(bytes_of(Borrowed(PyTuple_GET_ITEM(blocks.get(), i))));
+  return response.send_all(attached, pieces);
+}
+
+// Anything else: each block is on its way before the next one is asked for.
+bool send_iterable(Attached& attached, Response& response, Borrowed result) {
+  Ref iterator = Ref::steal(PyObject_GetIter(result.get()));
+  if (!iterator) return false;
+  while (Ref block = Ref::steal(PyIter_Next(iterator.get()))) {
+    if (!PyBytes_Check(block.get())) return refuse_block(block);
+    const gatehouse_text piece = bytes_of(block);
+    if (piece.size > 0 && !response.write(attached, view(piece))) return false;
+  }
+  return PyErr_Occurred() == nullptr && response.finish(attached);
+}
+
+// False when an exception is pending or the client is gone.
+bool send_result(Attached& attached, Request& request, Response& response, Borrowed result) {
+  if (PyList_CheckExact(result.get()) || PyTuple_CheckExact(result.get())) return send_sequence(attached, response, result);
+  if (!response.committed() && request.calls().send_file != nullptr) {
+    if (const auto file = file_behind(attached, request.interpreter().objects, result))
+      return response.send_file(attached, file->fd, file->offset, file->length);
+  }
+  return send_iterable(attached, response, result);
+}
+
+// result.close(), once, whatever has happened.
+void close_result(Attached& attached, Request& request, Borrowed result) {
+  if (PyList_CheckExact(result.get()) || PyTuple_CheckExact(result.get())) return;
+  Ref close = Ref::steal(PyObject_GetAttr(result.get(), request.interpreter().objects.close_name.get()));
+  if (!close && PyErr_ExceptionMatches(PyExc_AttributeError) != 0) return PyErr_Clear();
+  if (close && Ref::steal(PyObject_CallNoArgs(close.get()))) return;
+  log_exception(attached, &request, Message::kCloseFailed, "close() of the result of " + where(request));
+}
+
+// Logs an application's exception; what follows from a client that is gone is no news.
+void log_failure(Attached& attached, Request& request, const Response& response) {
+  Ref exception = Ref::steal(take_raised());
+  if (!exception || response.gone()) return;
+  const bool exits = PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit) != 0;
+  log_taken(attached, &request, exits ? Message::kApplicationExit : Message::kApplicationFailed, where(request), exception);
+}
+
+// Compares what was sent with what was promised. True: the response is whole.
+bool check_length(Attached& attached, Request& request, const Response& response) {
+  const wsgi::ResponseState& state = response.state();
+  const std::string lengths = where(request) + " promised a body of " + std::to_string(state.content_length()) +
+                              " bytes and gave " + std::to_string(state.produced());
+  if (state.is_long()) log_message(attached, &request, Message::kBodyLong, lengths + "; the rest was cut");
+  if (!state.is_short()) return true;
+  log_message(attached, &request, Message::kBodyShort, lengths + "; the connection is aborted");
+  return false;
+}
+
+Outcome call_application(Attached& attached, Request& request, Response& response, Borrowed application,
+                         Borrowed environ, Borrowed start_response) {
+  if (request.calls().entered != nullptr) request.calls().entered(request.context());
+  PyObject* arguments[] = {environ.get(), start_response.get()};
+  Ref result = Ref::steal(PyObject_Vectorcall(application.get(), arguments, 2, nullptr));
+  const bool sent = result && send_result(attached, request, response, result);
+  if (!sent) log_failure(attached, request, response);
+  if (result) close_result(attached, request, result);
+
+  if (response.gone()) return {GATEHOUSE_ABORTED, response.state().status()};
+  if (!response.committed()) return {GATEHOUSE_FAILED, 500};
+  const wsgi::ResponseState& state = response.state();
+  const bool odd_length = state.is_short() || state.is_long();
+  if (!sent || (odd_length && !check_length(attached, request, response)))
+    return {GATEHOUSE_TRUNCATED, state.status()};
+  return {GATEHOUSE_COMPLETE, state.status()};
+}
+
+Outcome answer(Attached& attached, Request& request, Borrowed application) {
+  Interpreter& interpreter = request.interpreter();
+  RequestBody body(request);
+  Response response(request);
+  const Handles handles = {make_input(attached, interpreter.objects, request, body),
+                           make_errors(attached, interpreter.objects, request),
+                           make_start_response(attached, interpreter.objects, response)};
+  Ref environ = handles.input && handles.errors && handles.start_response
+                    ? make_environ(attached, request, handles.input, handles.errors)
+                    : Ref();
+  Outcome outcome = {GATEHOUSE_FAILED, 500};
+  if (environ) {
+    outcome = call_application(attached, request, response, application, environ, handles.start_response);
+    environ.reset();
+  } else {
+    log_failure(attached, request, response);
+  }
+  flush_partial_lines(attached, request);
+  request.end(attached);
+  handles.end();
+  return outcome;
+}
+
+}  // namespace
+
+Outcome run_request(Attached& attached, Request& request) {
+  Interpreter& interpreter = request.interpreter();
+  const gatehouse_target& target = *request.abi().target;
+  LookupResult found = interpreter.scripts.find(attached, interpreter, target, &request);
+  flush_partial_lines(attached, request);
+  if (found.lookup == Lookup::kStale) return {GATEHOUSE_DECLINED, 0};
+  if (found.lookup == Lookup::kFailed) return {GATEHOUSE_FAILED, 500};
+  std::string problem;
+  Ref application = find_callable(attached, interpreter, found.globals, target, &request, &problem);
+  if (!application) return {GATEHOUSE_FAILED, 500};
+  return answer(attached, request, application);
+}
+
+}  // namespace python

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "python/attach.h"
+
+#include "python/interpreter.h"
+
+namespace python {
+namespace {
+
+struct Entry {
+  Interpreter* interpreter;
+  PyThreadState* state;
+  Entry* next;
+};
+
+constinit thread_local Entry* entries = nullptr;
+
+PyThreadState* state_for(Interpreter& interpreter) {
+  for (Entry* entry = entries; entry != nullptr; entry = entry->next)
+    if (entry->interpreter == &interpreter) return entry->state;
+  PyThreadState* state = PyThreadState_New(interpreter.state());
+  if (state == nullptr) Py_FatalError("out of memory for a thread state");
+  adopt_thread_state(interpreter, state);
+  return state;
+}
+
+}  // namespace
+
+Attach::Attach(Interpreter& interpreter) { PyEval_RestoreThread(state_for(interpreter)); }
+
+Attach::~Attach() { PyEval_SaveThread(); }
+
+Interpreter* entered_before(std::string_view name) {
+  for (const Entry* entry = entries; entry != nullptr; entry = entry->next)
+    if (entry->interpreter->name() == name) return entry->interpreter;
+  return nullptr;
+}
+
+void adopt_thread_state(Interpreter& interpreter, PyThreadState* state) {
+  entries = new Entry{&interpreter, state, entries};
+}
+
+void drop_thread_state(Interpreter& interpreter) {
+  for (Entry** link = &entries; *link != nullptr; link = &(*link)->next) {
+    if ((*link)->interpreter != &interpreter) continue;
+    Entry* found = *link;
+    *link = found->next;
+    delete found;
+    return;
+  }
+}
+
+void free_thread_states(const PyThreadState* keep) {
+  for (Entry** link = &entries; *link != nullptr;) {
+    Entry* entry = *link;
+    if (entry->state == keep) {
+      link = &entry->next;
+      continue;
+    }
+    *link = entry->next;
+    PyEval_RestoreThread(entry->state);
+    PyThreadState_Clear(entry->state);
+    PyThreadState_DeleteCurrent();
+    delete entry;
+  }
+}
+
+}  // namespace python

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Who may run Python. An Attached is the proof that the calling thread holds the GIL of an interpreter:
+// a function that may run Python takes one. PyGILState_* is never used: it only knows the main interpreter.
+//
+// Each thread keeps one thread state per interpreter that it has entered, in a list of its own.
+
+#include "python/cpython.h"
+
+#include <string_view>
+
+namespace python {
+
+class Interpreter;
+
+// The token. Made by an Attach, or inside a function that CPython itself has called.
+class Attached {
+ public:
+  static Attached in_slot() { return {}; }
+  Attached(const Attached&) = delete;
+  Attached& operator=(const Attached&) = delete;
+
+ private:
+  friend class Attach;
+  Attached() = default;
+};
+
+// Holds the interpreter's GIL for a scope. Blocks until it is free. Not to be nested on one thread.
+class Attach {
+ public:
+  explicit Attach(Interpreter& interpreter);
+  ~Attach();
+  Attach(const Attach&) = delete;
+  Attach& operator=(const Attach&) = delete;
+  Attached& attached() { return attached_; }
+
+ private:
+  Attached attached_;
+};
+
+// Gives the GIL up for a scope, to block or to call what may block. No Python object may be touched in it.
+class Detach {
+ public:
+  explicit Detach(Attached&) : state_(PyEval_SaveThread()) {}
+  ~Detach() { PyEval_RestoreThread(state_); }
+  Detach(const Detach&) = delete;
+  Detach& operator=(const Detach&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+// The interpreter of this name if the calling thread has entered it before, else nullptr. Takes no lock.
+Interpreter* entered_before(std::string_view name);
+// Records a thread state that CPython made for the calling thread.
+void adopt_thread_state(Interpreter& interpreter, PyThreadState* state);
+// Forgets the calling thread's state for an interpreter that is no more.
+void drop_thread_state(Interpreter& interpreter);
+// Frees the calling thread's states in all interpreters; keeps those that keep says (main thread, main interpreter).
+void free_thread_states(const PyThreadState* keep);
+
+}  // namespace python

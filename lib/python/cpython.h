@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The only file that includes Python.h, and the only one that knows differences between Python versions.
+// Include it first: Python.h must precede the standard headers.
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#if PY_VERSION_HEX < 0x030A0000
+#error "CPython 3.10 or newer is needed"
+#endif
+
+namespace python {
+
+// The pending exception as one normalised object that carries its traceback; nullptr when none is pending.
+// A new reference; no exception is pending afterwards.
+inline PyObject* take_raised() {
+#if PY_VERSION_HEX >= 0x030C0000
+  return PyErr_GetRaisedException();
+#else
+  PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  if (type == nullptr) return nullptr;
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  return value;
+#endif
+}
+
+// Makes exception, an instance, the pending one. Takes the reference over.
+inline void raise_again(PyObject* exception) {
+#if PY_VERSION_HEX >= 0x030C0000
+  PyErr_SetRaisedException(exception);
+#else
+  PyObject* type = Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception)));
+  PyErr_Restore(type, exception, PyException_GetTraceback(exception));
+#endif
+}
+
+// A sub-interpreter that shares the main one's GIL, current on return; nullptr when it could not be made and
+// Python was able to say so (before 3.12 it ends the process instead).
+inline PyThreadState* new_interpreter() {
+#if PY_VERSION_HEX >= 0x030C0000
+  PyInterpreterConfig config{};
+  config.use_main_obmalloc = 1;
+  config.allow_fork = 1;
+  config.allow_exec = 1;
+  config.allow_threads = 1;
+  config.allow_daemon_threads = 1;
+  config.gil = PyInterpreterConfig_SHARED_GIL;
+  PyThreadState* state = nullptr;
+  const PyStatus status = Py_NewInterpreterFromConfig(&state, &config);
+  return PyStatus_Exception(status) ? nullptr : state;
+#else
+  return Py_NewInterpreter();
+#endif
+}
+
+// Puts the str's data into its compact form; -1 with an exception on failure.
+inline int make_ready([[maybe_unused]] PyObject* text) {
+#if PY_VERSION_HEX >= 0x030C0000
+  return 0;
+#else
+  return PyUnicode_READY(text);
+#endif
+}
+
+}  // namespace python

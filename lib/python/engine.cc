@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The engine's one exported symbol: its table. Each entry turns the host's words into ours; handle() runs one
+// request: code, environ, call, blocks, close().
+
+#include "python/cpython.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "base/log.h"
+#include "python/application.h"
+#include "python/exception.h"
+#include "python/interpreter.h"
+#include "python/request.h"
+#include "python/runtime.h"
+#include "wsgi/engine_abi.h"
+
+namespace python {
+namespace {
+
+void fill(gatehouse_error* error, base::Message message, std::string_view what) {
+  error->message = static_cast<std::uint32_t>(message);
+  const std::size_t size = std::min(what.size(), sizeof error->text - 1);
+  std::memcpy(error->text, what.data(), size);
+  error->text[size] = '\0';
+}
+
+int on_start(const gatehouse_python* python, const gatehouse_host* host, gatehouse_error* error) noexcept {
+  const base::Status started = Runtime::start(*python, *host);
+  if (started) return 0;
+  fill(error, started.error().message, base::text_of(started.error()));
+  return -1;
+}
+
+void on_before_fork() noexcept { Runtime::get().before_fork(); }
+void on_after_fork_parent() noexcept { Runtime::get().after_fork_parent(); }
+void on_after_fork_child(const gatehouse_host* host) noexcept { Runtime::get().after_fork_child(*host); }
+
+int on_load(const gatehouse_target* target, gatehouse_error* error) noexcept {
+  Interpreter* interpreter = Runtime::get().interpreters().find(view(target->interpreter));
+  if (interpreter == nullptr) {
+    fill(error, base::Message::kInterpreter, "the interpreter could not be made");
+    return -1;
+  }
+  Attach attach(*interpreter);
+  LookupResult result = interpreter->scripts.find(attach.attached(), *interpreter, *target, nullptr);
+  if (result.lookup == Lookup::kReady) return 0;
+  fill(error, base::Message::kScriptImport, result.problem);
+  return -1;
+}
+
+void on_handle(const gatehouse_request* abi, gatehouse_outcome* outcome) noexcept {
+  outcome->result = GATEHOUSE_FAILED;
+  outcome->status = 500;
+  Interpreter* interpreter = Runtime::get().interpreters().find(view(abi->target->interpreter));
+  if (interpreter == nullptr) return;
+  Attach attach(*interpreter);
+  Request request(*abi, *interpreter);
+  const Outcome reached = run_request(attach.attached(), request);
+  outcome->result = reached.result;
+  outcome->status = reached.status;
+}
+
+void on_end_thread() noexcept { Runtime::get().end_thread(); }
+void on_stop(const char* reason) noexcept { Runtime::get().stop(reason != nullptr ? reason : ""); }
+
+// "3.12.1" of "3.12.1 (main, ...) [GCC ...]".
+const char* python_version() {
+  static char version[32];
+  const char* text = Py_GetVersion();
+  const std::size_t size = std::min(std::strcspn(text, " +"), sizeof version - 1);
+  std::memcpy(version, text, size);
+  return version;
+}
+
+constinit gatehouse_engine_table table = {sizeof(gatehouse_engine_table),
+                                          GATEHOUSE_ENGINE_ABI,
+                                          nullptr,
+                                          on_start,
+                                          on_before_fork,
+                                          on_after_fork_parent,
+                                          on_after_fork_child,
+                                          on_load,
+                                          on_handle,
+                                          on_end_thread,
+                                          on_stop};
+
+}  // namespace
+}  // namespace python
+
+extern "C" const gatehouse_engine_table* gatehouse_engine(std::uint32_t abi) {
+  if (abi != GATEHOUSE_ENGINE_ABI) return nullptr;
+  python::table.python_version = python::python_version();
+  return &python::table;
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "python/environ_dict.h"
+
+#include <cstring>
+#include <functional>
+
+#include "base/posix.h"
+#include "python/request.h"
+#include "python/runtime.h"
+
+namespace python {
+namespace {
+
+using Decoding = EnvironKeys::Decoding;
+using Key = EnvironKeys::Key;
+
+constexpr std::size_t kLongestName = 64;
+constexpr std::size_t kLongestKeptValue = 256;
+
+Ref latin1(std::string_view text) {
+  return Ref::steal(PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr));
+}
+
+// "2.4.71" as (2, 4, 71).
+Ref version_tuple(std::string_view text) {
+  int numbers[3] = {0, 0, 0};
+  std::size_t index = 0;
+  for (char c : text) {
+    if (c == '.' && index < 2) ++index;
+    else if (c >= '0' && c <= '9') numbers[index] = numbers[index] * 10 + (c - '0');
+    else break;
+  }
+  return Ref::steal(Py_BuildValue("(iii)", numbers[0], numbers[1], numbers[2]));
+}
+
+Ref decode(Decoding decoding, std::string_view value) {
+  switch (decoding) {
+    case Decoding::kLatin1: return latin1(value);
+    case Decoding::kFileSystem:
+      return Ref::steal(PyUnicode_DecodeFSDefaultAndSize(value.data(), static_cast<Py_ssize_t>(value.size())));
+    case Decoding::kVersion: return version_tuple(value);
+  }
+  Py_UNREACHABLE();
+}
+
+bool is_latin1_text(Borrowed object, std::string_view text) {
+  return object && PyUnicode_Check(object.get()) && PyUnicode_KIND(object.get()) == PyUnicode_1BYTE_KIND &&
+         static_cast<std::size_t>(PyUnicode_GET_LENGTH(object.get())) == text.size() &&
+         std::memcmp(PyUnicode_1BYTE_DATA(object.get()), text.data(), text.size()) == 0;
+}
+
+// What clients send changes, and should not outlive its request.
+bool keeps_value(std::string_view name) {
+  return !name.starts_with("HTTP_") && name != "QUERY_STRING" && name != "REQUEST_URI" && name != "REMOTE_USER" &&
+         name != "mod_wsgi.request_id" && name != "mod_wsgi.connection_id";
+}
+
+Decoding decoding_of(std::string_view name) {
+  if (name == "DOCUMENT_ROOT" || name == "SCRIPT_FILENAME") return Decoding::kFileSystem;
+  if (name == "apache.version") return Decoding::kVersion;
+  return Decoding::kLatin1;
+}
+
+Ref value_of(Key& key, std::string_view value) {
+  if (!key.keeps_value || value.empty() || value.size() > kLongestKeptValue) return decode(key.decoding, value);
+  if (key.decoding == Decoding::kLatin1 && is_latin1_text(key.last_value, value)) return key.last_value.clone();
+  Ref made = decode(key.decoding, value);
+  if (key.decoding == Decoding::kLatin1) key.last_value = made.clone();
+  return made;
+}
+
+bool add_pair(Borrowed environ, EnvironKeys& keys, const gatehouse_pair& pair) {
+  Key* key = keys.find(view(pair.name));
+  Ref name = key != nullptr ? key->text.clone() : latin1(view(pair.name));
+  Ref value = key != nullptr ? value_of(*key, view(pair.value)) : latin1(view(pair.value));
+  return name && value && PyDict_SetItem(environ.get(), name.get(), value.get()) == 0;
+}
+
+bool add(Borrowed environ, EnvironKeys& keys, std::string_view name, Borrowed value) {
+  Key* key = keys.find(name);
+  Ref text = key != nullptr ? key->text.clone() : latin1(name);
+  return text && value && PyDict_SetItem(environ.get(), text.get(), value.get()) == 0;
+}
+
+Borrowed boolean(bool value) { return Borrowed(value ? Py_True : Py_False); }
+
+// What does not change from request to request with the same flags.
+Ref make_template(Interpreter& interpreter, std::uint32_t flags) {
+  EnvironKeys& keys = interpreter.environ_keys;
+  const std::string& group = Runtime::get().settings().process_group;
+  Ref environ = Ref::steal(PyDict_New());
+  Ref wsgi_version = Ref::steal(Py_BuildValue("(ii)", 1, 0));
+  Ref version = Ref::steal(Py_BuildValue("(iii)", kVersion[0], kVersion[1], kVersion[2]));
+  Ref scheme = latin1((flags & GATEHOUSE_HTTPS) != 0 ? "https" : "http");
+  const bool made = environ && add(environ, keys, "wsgi.version", wsgi_version) &&
+                    add(environ, keys, "wsgi.url_scheme", scheme) &&
+                    add(environ, keys, "wsgi.file_wrapper", interpreter.objects.file_wrapper_type) &&
+                    add(environ, keys, "wsgi.input_terminated", boolean(true)) &&
+                    add(environ, keys, "wsgi.multithread", boolean((flags & GATEHOUSE_MULTITHREAD) != 0)) &&
+                    add(environ, keys, "wsgi.multiprocess", boolean((flags & GATEHOUSE_MULTIPROCESS) != 0)) &&
+                    add(environ, keys, "wsgi.run_once", boolean((flags & GATEHOUSE_RUN_ONCE) != 0)) &&
+                    add(environ, keys, "mod_wsgi.version", version) &&
+                    add(environ, keys, "mod_wsgi.process_group", latin1(group));
+  return made ? std::move(environ) : Ref();
+}
+
+Ref seconds(std::int64_t micros) { return Ref::steal(PyFloat_FromDouble(static_cast<double>(micros) / 1e6)); }
+
+bool add_request_values(Borrowed environ, EnvironKeys& keys, const gatehouse_request& request) {
+  Ref start = seconds(request.request_start_us);
+  Ref queue = seconds(request.queue_start_us);
+  Ref daemon = seconds(request.daemon_start_us);
+  Ref application = seconds(base::wall_clock_us());
+  Ref thread = Ref::steal(PyLong_FromLong(request.thread_id));
+  return add(environ, keys, "mod_wsgi.request_start", start) && add(environ, keys, "mod_wsgi.queue_start", queue) &&
+         add(environ, keys, "mod_wsgi.daemon_start", daemon) &&
+         add(environ, keys, "mod_wsgi.application_start", application) &&
+         add(environ, keys, "mod_wsgi.thread_id", thread) &&
+         add_pair(environ, keys, {text("mod_wsgi.application_group"), request.target->application_group}) &&
+         add_pair(environ, keys, {text("mod_wsgi.callable_object"), request.target->callable});
+}
+
+}  // namespace
+
+Key* EnvironKeys::find(std::string_view name) {
+  std::size_t slot = std::hash<std::string_view>{}(name) % kSlots;
+  for (; slots_[slot] != nullptr; slot = (slot + 1) % kSlots)
+    if (slots_[slot]->name == name) return slots_[slot].get();
+  if (count_ == kMostKeys || name.size() > kLongestName) return nullptr;
+  PyObject* text = latin1(name).release();
+  if (text == nullptr) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  PyUnicode_InternInPlace(&text);
+  ++count_;
+  slots_[slot] = std::make_unique<Key>(
+      Key{std::string(name), Ref::steal(text), decoding_of(name), keeps_value(name), Ref()});
+  return slots_[slot].get();
+}
+
+Ref make_environ(Attached&, Request& request, Borrowed input, Borrowed errors) {
+  Interpreter& interpreter = request.interpreter();
+  EnvironKeys& keys = interpreter.environ_keys;
+  const gatehouse_request& abi = request.abi();
+  const std::uint32_t flags = abi.flags & (GATEHOUSE_MULTITHREAD | GATEHOUSE_MULTIPROCESS | GATEHOUSE_RUN_ONCE | GATEHOUSE_HTTPS);
+  Ref& constants = keys.templates_[flags];
+  if (!constants) constants = make_template(interpreter, flags);
+  Ref environ = constants ? Ref::steal(PyDict_Copy(constants.get())) : Ref();
+  if (!environ) return {};
+
+  for (std::size_t i = 0; i < abi.environ_count; ++i)
+    if (!add_pair(environ, keys, abi.environ[i])) return {};
+  if (!add(environ, keys, "wsgi.input", input) || !add(environ, keys, "wsgi.errors", errors) ||
+      !add_request_values(environ, keys, abi))
+    return {};
+  if (abi.request_rec != nullptr) {
+    Ref capsule = Ref::steal(PyCapsule_New(abi.request_rec, nullptr, nullptr));
+    if (!add(environ, keys, "apache.request_rec", capsule)) return {};
+  }
+  return environ;
+}
+
+}  // namespace python

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The environ dict of a request: the host's pairs as str, then wsgi.* and the mod_wsgi.* that only the engine
+// knows. Keys are made once per interpreter; so are values that stay the same from request to request.
+
+#include "python/cpython.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "python/attach.h"
+#include "python/ref.h"
+
+namespace python {
+
+class Request;
+
+// The names of one interpreter that have been seen, as str objects. With its GIL.
+class EnvironKeys {
+ public:
+  enum class Decoding { kLatin1, kFileSystem, kVersion };
+  struct Key {
+    std::string name;
+    Ref text;
+    Decoding decoding = Decoding::kLatin1;
+    bool keeps_value = false;  // the last value is kept and used again when it comes again
+    Ref last_value;
+  };
+
+  EnvironKeys() : slots_(kSlots) {}
+  // The key of a name, made when it is new. nullptr: the table is full or the name is long; no exception.
+  Key* find(std::string_view name);
+
+ private:
+  static constexpr std::size_t kSlots = 1024;
+  static constexpr std::size_t kMostKeys = kSlots / 2;
+  std::vector<std::unique_ptr<Key>> slots_;  // open addressing
+  std::size_t count_ = 0;
+  friend Ref make_environ(Attached& attached, Request& request, Borrowed input, Borrowed errors);
+  Ref templates_[16];  // by the flags that the constants of a request follow from
+};
+
+// An empty Ref with an exception pending on failure.
+Ref make_environ(Attached& attached, Request& request, Borrowed input, Borrowed errors);
+
+}  // namespace python

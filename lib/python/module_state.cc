@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "python/module_state.h"
+
+#include "python/file_wrapper.h"
+#include "python/input.h"
+#include "python/log_stream.h"
+#include "python/response_callable.h"
+#include "python/runtime.h"
+
+namespace python {
+namespace {
+
+PyModuleDef mod_wsgi_definition = {PyModuleDef_HEAD_INIT, "mod_wsgi", "The server's side of the application.",
+                                   0, nullptr, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef apache_definition = {PyModuleDef_HEAD_INIT, "apache", "What is known of the Apache that serves.",
+                                 0, nullptr, nullptr, nullptr, nullptr, nullptr};
+
+// Runs once in each interpreter. python_path, home, Log and after_fork are given.
+constexpr const char* kPrepare = R"(
+import io, os, site, sys, threading, traceback
+standard = list(sys.path)
+for directory in python_path:
+    site.addsitedir(directory)
+added = [entry for entry in sys.path if entry not in standard]
+sys.path[:] = home + added + [entry for entry in standard if entry not in home]
+io.TextIOBase.register(Log)
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=after_fork)
+)";
+
+// os.fork() and multiprocessing in an application: the child must not speak for its parent.
+PyObject* on_application_fork(PyObject*, PyObject*) noexcept {
+  Runtime::get().application_forked();
+  Py_RETURN_NONE;
+}
+
+PyMethodDef application_fork_method = {"after_application_fork", on_application_fork, METH_NOARGS, nullptr};
+
+// The parts of paths between separators as a list of str; empty parts are left out.
+Ref list_of(std::string_view paths, char separator) {
+  Ref list = Ref::steal(PyList_New(0));
+  while (list && !paths.empty()) {
+    const std::size_t end = paths.find(separator);
+    const std::string_view path = paths.substr(0, end);
+    paths.remove_prefix(end == std::string_view::npos ? paths.size() : end + 1);
+    if (path.empty()) continue;
+    Ref item = Ref::steal(PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
+    if (!item || PyList_Append(list.get(), item.get()) < 0) return {};
+  }
+  return list;
+}
+
+bool add_int(Borrowed module, const char* name, int value) { return PyModule_AddIntConstant(module.get(), name, value) == 0; }
+
+bool add_text(Borrowed module, const char* name, std::string_view value) {
+  Ref text = Ref::steal(PyUnicode_DecodeFSDefaultAndSize(value.data(), static_cast<Py_ssize_t>(value.size())));
+  return text && PyModule_AddObjectRef(module.get(), name, text.get()) == 0;
+}
+
+Ref attribute(const char* module_name, const char* name) {
+  Ref module = Ref::steal(PyImport_ImportModule(module_name));
+  return module ? Ref::steal(PyObject_GetAttrString(module.get(), name)) : Ref();
+}
+
+bool set_item(Borrowed dict, const char* name, Borrowed value) {
+  return value && PyDict_SetItemString(dict.get(), name, value.get()) == 0;
+}
+
+}  // namespace
+
+bool ModuleState::set_up(Attached& attached) {
+  mod_wsgi = Ref::steal(PyModule_Create(&mod_wsgi_definition));
+  apache = Ref::steal(PyModule_Create(&apache_definition));
+  if (!mod_wsgi || !apache || !add_types() || !add_modules()) return false;
+
+  close_name = Ref::steal(PyUnicode_InternFromString("close"));
+  reload_required_name = Ref::steal(PyUnicode_InternFromString("reload_required"));
+  stdout_object = make_stream(attached, *this, Stream::kStdout);
+  stderr_object = make_stream(attached, *this, Stream::kStderr);
+  if (!close_name || !reload_required_name || !stdout_object || !stderr_object || !prepare(attached)) return false;
+
+  raw_file_type = attribute("io", "FileIO");
+  buffered_reader_type = attribute("io", "BufferedReader");
+  buffered_random_type = attribute("io", "BufferedRandom");
+  format_exception = attribute("traceback", "format_exception");
+  compile = attribute("builtins", "compile");
+  return raw_file_type && buffered_reader_type && buffered_random_type && format_exception && compile &&
+         PySys_SetObject("stdout", stdout_object.get()) == 0 && PySys_SetObject("stderr", stderr_object.get()) == 0;
+}
+
+bool ModuleState::add_types() {
+  input_type = make_input_type(mod_wsgi);
+  log_type = make_log_type(mod_wsgi);
+  start_response_type = make_start_response_type(mod_wsgi);
+  file_wrapper_type = make_file_wrapper_type(mod_wsgi);
+  return input_type && log_type && start_response_type && file_wrapper_type;
+}
+
+bool ModuleState::add_modules() {
+  const Settings& settings = Runtime::get().settings();
+  Ref version = Ref::steal(Py_BuildValue("(iii)", kVersion[0], kVersion[1], kVersion[2]));
+  if (!version || PyModule_AddObjectRef(mod_wsgi.get(), "version", version.get()) < 0) return false;
+  if (PyModule_AddObjectRef(mod_wsgi.get(), "FileWrapper", file_wrapper_type.get()) < 0) return false;
+  if (!add_text(mod_wsgi, "process_group", settings.process_group) || !add_text(mod_wsgi, "application_group", ""))
+    return false;
+  for (Borrowed module : {Borrowed(mod_wsgi), Borrowed(apache)}) {
+    if (!add_int(module, "maximum_processes", settings.processes)) return false;
+    if (!add_int(module, "threads_per_process", settings.threads)) return false;
+  }
+  Borrowed modules(PyImport_GetModuleDict());
+  return set_item(modules, "mod_wsgi", mod_wsgi) && set_item(modules, "apache", apache);
+}
+
+bool ModuleState::prepare(Attached&) {
+  const Settings& settings = Runtime::get().settings();
+  Ref names = Ref::steal(PyDict_New());
+  Ref hook = Ref::steal(PyCFunction_New(&application_fork_method, nullptr));
+  if (!names || !set_item(names, "__builtins__", Borrowed(PyEval_GetBuiltins())) ||
+      !set_item(names, "python_path", list_of(settings.python_path, ':')) ||
+      !set_item(names, "home", list_of(settings.working_directory, '\0')) || !set_item(names, "Log", log_type) ||
+      !set_item(names, "after_fork", hook))
+    return false;
+  return static_cast<bool>(Ref::steal(PyRun_String(kPrepare, Py_file_input, names.get(), names.get())));
+}
+
+bool ModuleState::set_application_group(Attached&, std::string_view name) {
+  return add_text(mod_wsgi, "application_group", name);
+}
+
+}  // namespace python

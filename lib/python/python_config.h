@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The host's wishes as a PyConfig, and the start of CPython with it. A Python that cannot start must cost the
+// host one sentence, not its process, so what CPython would end the process for is looked at beforehand.
+
+#include "python/cpython.h"
+
+#include "base/result.h"
+#include "wsgi/engine_abi.h"
+
+namespace python {
+
+// Py_InitializeFromConfig on the calling thread, which then has the GIL. kPythonStart on failure.
+base::Status initialize_python(const gatehouse_python& python);
+
+}  // namespace python

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "python/request.h"
+
+#include "base/log.h"
+#include "python/runtime.h"
+
+namespace python {
+namespace {
+
+constinit thread_local Request* current_request = nullptr;
+
+}  // namespace
+
+Request::Request(const gatehouse_request& abi, Interpreter& interpreter) : abi_(abi), interpreter_(interpreter) {
+  current_request = this;
+}
+
+Request::~Request() { current_request = nullptr; }
+
+Request* Request::of_this_thread() { return current_request; }
+
+void Request::end(Attached& attached) {
+  ended_ = true;
+  if (users_ == 0) return;
+  Detach detach(attached);
+  base::MutexLock lock(mutex_);
+  while (users_ != 0) changed_.wait(mutex_);
+}
+
+Turn::Turn(Attached& attached, Request& request) : request_(request) {
+  ++request.users_;
+  while (request.busy_ && !request.ended_) {
+    Detach detach(attached);
+    base::MutexLock lock(request.mutex_);
+    while (request.busy_) request.changed_.wait(request.mutex_);
+  }
+  mine_ = !request.busy_ && !request.ended_;
+  if (mine_) request.busy_ = true;
+}
+
+Turn::~Turn() {
+  if (mine_) request_.busy_ = false;
+  const bool others_wait = --request_.users_ > 0 || request_.ended_;
+  if (!others_wait) return;
+  base::MutexLock lock(request_.mutex_);
+  request_.changed_.notify_all();
+}
+
+void log_line(Attached& attached, Request* request, base::Level level, std::string_view line) {
+  const auto abi_level = static_cast<gatehouse_level>(level);
+  if (request == nullptr) {
+    const gatehouse_host& host = Runtime::get().host();
+    host.log(host.context, abi_level, text(line));
+    return;
+  }
+  Turn turn(attached, *request);
+  if (!turn.too_late()) request->calls().log(request->context(), abi_level, text(line));
+}
+
+void log_message(Attached& attached, Request* request, base::Message message, std::string_view what) {
+  const base::MessageEntry& entry = base::entry_of(message);
+  std::string line(entry.code);
+  line.append(": ").append(what);
+  log_line(attached, request, entry.level, base::escape_line(line));
+}
+
+}  // namespace python

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One request while the engine runs it: what the host gave, who may call the host now, and where its log
+// lines go. Lives on the stack of handle(). Python objects that point to it (wsgi.input, wsgi.errors,
+// start_response) are told when it ends and then only know that it has ended.
+
+#include "python/cpython.h"
+
+#include <atomic>
+#include <string>
+#include <string_view>
+
+#include "base/messages.h"
+#include "base/mutex.h"
+#include "python/attach.h"
+#include "wsgi/engine_abi.h"
+
+namespace python {
+
+class Interpreter;
+
+inline std::string_view view(const gatehouse_text& text) { return {text.data, text.size}; }
+inline gatehouse_text text(std::string_view view) { return {view.data(), view.size()}; }
+
+class Request {
+ public:
+  Request(const gatehouse_request& abi, Interpreter& interpreter);
+  ~Request();
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  // The request that the calling thread handles; nullptr on every other thread.
+  static Request* of_this_thread();
+
+  const gatehouse_request& abi() const { return abi_; }
+  const gatehouse_request_calls& calls() const { return *abi_.calls; }
+  void* context() const { return abi_.context; }
+  Interpreter& interpreter() const { return interpreter_; }
+
+  // Lets nobody start a turn any more and waits, without the GIL, for those who have one.
+  void end(Attached& attached);
+
+  // What print() wrote without a newline so far.
+  std::string stdout_partial;
+  std::string stderr_partial;
+  std::string errors_partial;
+
+ private:
+  friend class Turn;
+  const gatehouse_request& abi_;
+  Interpreter& interpreter_;
+  // Changed with the GIL held; atomic for those who wait for them without it.
+  std::atomic<bool> busy_ = false;
+  std::atomic<int> users_ = 0;  // threads that have or want a turn
+  bool ended_ = false;
+  base::Mutex mutex_;  // only for changed_
+  base::CondVar changed_;
+};
+
+// Sole use of the request's callbacks for a scope. The application's other threads may use wsgi.input, write()
+// and wsgi.errors, too: they take turns, waiting without the GIL. Not to be nested.
+class Turn {
+ public:
+  Turn(Attached& attached, Request& request);
+  ~Turn();
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  // The request ended while this thread waited: nothing may be called.
+  bool too_late() const { return !mine_; }
+
+ private:
+  Request& request_;
+  bool mine_ = false;
+};
+
+// Logs one line to the request, or to the host when request is nullptr. line must be escaped.
+void log_line(Attached& attached, Request* request, base::Level level, std::string_view line);
+// Logs "GHnnnn: text", escaped, at the message's level.
+void log_message(Attached& attached, Request* request, base::Message message, std::string_view text);
+
+}  // namespace python

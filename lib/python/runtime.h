@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Python in this process: start, fork, stop. It is started once, on the thread that Python then takes for
+// the main one, and never finalised: a thread that came back to a finalised Python would take the process
+// down. The host ends the process with _exit.
+
+#include "python/cpython.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "python/interpreter.h"
+#include "wsgi/engine_abi.h"
+
+namespace python {
+
+// What applications see as mod_wsgi.version: the version whose behaviour and names we answer for.
+inline constexpr int kVersion[3] = {6, 0, 5};
+
+// Copied from gatehouse_python: what interpreters made later need.
+struct Settings {
+  std::string python_path;
+  std::string working_directory;
+  std::string process_group;
+  int processes = 1;
+  int threads = 1;
+};
+
+class Runtime {
+ public:
+  // The process's only one; start() must have been called.
+  static Runtime& get();
+
+  // Starts Python on the calling thread; returns without the GIL. Once per process, also when it fails.
+  static base::Status start(const gatehouse_python& python, const gatehouse_host& host);
+
+  // Around fork(), on the thread that called start().
+  void before_fork();
+  void after_fork_parent();
+  void after_fork_child(const gatehouse_host& host);
+  // In the child of an application's own fork; with the GIL.
+  void application_forked() const;
+  // The calling thread's states in all interpreters go; the main thread keeps its own.
+  void end_thread();
+  // threading._shutdown, atexit and a flush of the standard streams in each interpreter. Without the GIL, on the
+  // thread that called start(). Blocks for as long as the application's threads do.
+  void stop(std::string_view reason);
+
+  const gatehouse_host& host() const { return *host_; }
+  const Settings& settings() const { return settings_; }
+  Interpreters& interpreters() { return interpreters_; }
+
+ private:
+  void set_host(const gatehouse_host& host);
+
+  Settings settings_;
+  const gatehouse_host* host_ = nullptr;
+  Interpreters interpreters_;
+  PyThreadState* main_state_ = nullptr;
+  bool host_forks_ = false;
+};
+
+}  // namespace python

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "python/script.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/log.h"
+#include "base/posix.h"
+#include "python/exception.h"
+#include "python/interpreter.h"
+#include "python/log_stream.h"
+#include "python/request.h"
+
+namespace python {
+namespace {
+
+using base::Message;
+
+std::int64_t mtime_us(const struct stat& status) {
+  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000 + status.st_mtim.tv_nsec / 1000;
+}
+
+struct Source {
+  std::string text;
+  std::int64_t mtime_us = 0;
+};
+
+base::Result<Source> read_source(const std::string& path) {
+  base::UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status;
+  if (!file.valid() || fstat(file.get(), &status) != 0)
+    return base::os_error(Message::kScriptUnreadable, "script " + path + " cannot be read");
+  Source source;
+  source.mtime_us = mtime_us(status);
+  char buffer[16384];
+  for (;;) {
+    const ssize_t size = base::read_some(file.get(), buffer, sizeof buffer);
+    if (size == 0) return source;
+    if (size < 0) return base::os_error(Message::kScriptUnreadable, "script " + path + " cannot be read");
+    source.text.append(buffer, static_cast<std::size_t>(size));
+  }
+}
+
+Ref file_name(std::string_view path) {
+  return Ref::steal(PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
+}
+
+// "_mod_wsgi_" and the MD5 of the path, in hexadecimal: one name a file, and an identifier.
+Ref module_name(std::string_view path) {
+  Ref module = Ref::steal(PyImport_ImportModule("_md5"));
+  if (!module) {
+    PyErr_Clear();
+    module = Ref::steal(PyImport_ImportModule("hashlib"));
+  }
+  Ref hash = module ? Ref::steal(PyObject_CallMethod(module.get(), "md5", "y#", path.data(), static_cast<Py_ssize_t>(path.size())))
+                    : Ref();
+  Ref digest = hash ? Ref::steal(PyObject_CallMethod(hash.get(), "hexdigest", nullptr)) : Ref();
+  return digest ? Ref::steal(PyUnicode_FromFormat("_mod_wsgi_%U", digest.get())) : Ref();
+}
+
+bool set(Borrowed dict, const char* name, Borrowed value) {
+  return value && PyDict_SetItemString(dict.get(), name, value.get()) == 0;
+}
+
+// An empty module of this name and file, in sys.modules in place of an older one.
+Ref new_module(Borrowed name, Borrowed file, std::int64_t mtime) {
+  Ref module = Ref::steal(PyModule_NewObject(name.get()));
+  if (!module) return {};
+  const Borrowed globals(PyModule_GetDict(module.get()));
+  Ref mtime_object = Ref::steal(PyLong_FromLongLong(mtime));
+  const bool made = set(globals, "__file__", file) && set(globals, "__mtime__", mtime_object) &&
+                    set(globals, "__builtins__", Borrowed(PyEval_GetBuiltins())) &&
+                    PyDict_SetItem(PyImport_GetModuleDict(), name.get(), module.get()) == 0;
+  return made ? std::move(module) : Ref();
+}
+
+void forget_module(Borrowed name) {
+  if (name && PyDict_DelItem(PyImport_GetModuleDict(), name.get()) < 0) PyErr_Clear();
+}
+
+std::string search_path() {
+  Ref text = Ref::steal(PyObject_Repr(PySys_GetObject("path")));
+  if (text) return utf8_of(text);
+  PyErr_Clear();
+  return "unknown";
+}
+
+// The message and the sentence for an exception that ended an import.
+struct Reason {
+  Message message;
+  std::string what;
+};
+
+Reason reason_for(Attached& attached, Borrowed exception, const std::string& path, const std::string& interpreter) {
+  const std::string where = "script " + path + " (interpreter '" + interpreter + "') ";
+  const std::string error = describe(attached, exception);
+  if (PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit))
+    return {Message::kScriptExit, where + "wanted to end the process while it was loaded; remove its call of sys.exit()"};
+  if (PyErr_GivenExceptionMatches(exception.get(), PyExc_SyntaxError)) {
+    Ref line = Ref::steal(PyObject_GetAttrString(exception.get(), "lineno"));
+    Ref file = Ref::steal(PyObject_GetAttrString(exception.get(), "filename"));
+    Ref text = line && file ? Ref::steal(PyUnicode_FromFormat("%S line %S", file.get(), line.get())) : Ref();
+    if (!text) PyErr_Clear();
+    return {Message::kScriptSyntax, where + "does not compile: correct " + (text ? utf8_of(text) : path)};
+  }
+  if (PyErr_GivenExceptionMatches(exception.get(), PyExc_ModuleNotFoundError))
+    return {Message::kScriptImport, where + "needs a module that is not on sys.path, which is " + search_path() +
+                                        "; install it in this Python's environment or add its directory with python-path"};
+  return {Message::kScriptImport, where + "raised an exception while it was loaded; correct it, or what it imports"};
+}
+
+// Runs the source as the module's code. An empty Ref with an exception pending on failure.
+Ref execute(Interpreter& interpreter, const Source& source, Borrowed file, Borrowed globals) {
+  Ref bytes = Ref::steal(PyBytes_FromStringAndSize(source.text.data(), static_cast<Py_ssize_t>(source.text.size())));
+  // compile(source, filename, mode, flags, dont_inherit): bytes, so that a coding line and a BOM are honoured.
+  Ref code = bytes ? Ref::steal(PyObject_CallFunction(interpreter.objects.compile.get(), "OOsii", bytes.get(),
+                                                      file.get(), "exec", 0, 1))
+                   : Ref();
+  return code ? Ref::steal(PyEval_EvalCode(code.get(), globals.get(), globals.get())) : Ref();
+}
+
+// Asks the script's reload_required(path), if it has one.
+bool wants_reload(Attached& attached, Interpreter& interpreter, Borrowed globals, const std::string& path, Request* request) {
+  Ref hook = Ref::borrow(PyDict_GetItemWithError(globals.get(), interpreter.objects.reload_required_name.get()));
+  if (!hook) return false;
+  Ref file = file_name(path);
+  Ref answer = file ? Ref::steal(PyObject_CallOneArg(hook.get(), file.get())) : Ref();
+  const int truth = answer ? PyObject_IsTrue(answer.get()) : -1;
+  if (truth < 0) log_exception(attached, request, Message::kReloadCheck, "reload_required() of script " + path);
+  return truth > 0;
+}
+
+// Whether the file differs from what was loaded. The host's time of it may be older than what was loaded (the
+// request waited): only the file itself tells.
+bool has_changed(const std::string& path, std::int64_t loaded, std::int64_t seen_by_host) {
+  if (seen_by_host == loaded) return false;
+  struct stat status;
+  return stat(path.c_str(), &status) == 0 && mtime_us(status) != loaded;
+}
+
+std::string names_of_callables(Borrowed globals) {
+  std::string names;
+  PyObject *name, *value;
+  for (Py_ssize_t position = 0, count = 0; PyDict_Next(globals.get(), &position, &name, &value) != 0 && count < 20;) {
+    if (!PyUnicode_Check(name) || !PyCallable_Check(value)) continue;
+    const std::string text = utf8_of(Borrowed(name));
+    if (text.starts_with('_')) continue;
+    names.append(names.empty() ? "" : ", ").append(text);
+    ++count;
+  }
+  return names;
+}
+
+}  // namespace
+
+Scripts::Script& Scripts::script_of(std::string_view path) {
+  key_ = path;
+  std::unique_ptr<Script>& script = scripts_[key_];
+  if (script == nullptr) {
+    script = std::make_unique<Script>();
+    script->path = path;
+  }
+  return *script;
+}
+
+void Scripts::wait_for_import(Attached& attached, Script& script) {
+  Detach detach(attached);
+  base::MutexLock lock(mutex_);
+  while (script.importing) imported_.wait(mutex_);
+}
+
+void Scripts::set_importing(Script& script, bool importing) {
+  base::MutexLock lock(mutex_);
+  script.importing = importing;
+  if (!importing) imported_.notify_all();
+}
+
+LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const gatehouse_target& target, Request* request) {
+  Script& script = script_of(view(target.script));
+  const unsigned attempts = script.attempts;
+  while (script.importing) wait_for_import(attached, script);
+
+  if (script.globals) {
+    Ref globals = script.globals.clone();
+    const bool reloads = (target.flags & (GATEHOUSE_RELOAD | GATEHOUSE_DECLINE_STALE)) != 0;
+    if (!reloads || (!has_changed(script.path, script.mtime_us, target.script_mtime_us) &&
+                     !wants_reload(attached, interpreter, globals, script.path, request)))
+      return {Lookup::kReady, std::move(globals), {}};
+    if ((target.flags & GATEHOUSE_DECLINE_STALE) != 0) return {Lookup::kStale, {}, {}};
+    // Somebody else may have begun while reload_required() ran.
+    if (script.importing) return find(attached, interpreter, target, request);
+  } else if (script.attempts != attempts) {
+    return {Lookup::kFailed, {}, script.problem};  // the attempt that this thread waited for
+  }
+  return import(attached, interpreter, script, target, request);
+}
+
+LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Script& script, const gatehouse_target& target,
+                             Request* request) {
+  set_importing(script, true);
+  ++script.attempts;
+  const bool again = static_cast<bool>(script.globals);
+  script.globals.reset();
+  script.problem.clear();
+
+  const base::Result<Source> source = read_source(script.path);
+  if (!source) {
+    script.problem = source.error().what + ": " + std::strerror(source.error().os_error);
+    log_message(attached, request, Message::kScriptUnreadable,
+                script.problem + "; let the user that runs this process read it");
+    set_importing(script, false);
+    return {Lookup::kFailed, {}, script.problem};
+  }
+  log_message(attached, request, Message::kScriptLoading,
+              (again ? "reloading script " : "loading script ") + script.path + " (interpreter '" + interpreter.name() + "')");
+
+  Ref file = file_name(script.path);
+  Ref name = file ? module_name(script.path) : Ref();
+  Ref module = name && interpreter.objects.set_application_group(attached, view(target.application_group))
+                   ? new_module(name, file, source->mtime_us)
+                   : Ref();
+  Ref globals = module ? Ref::borrow(PyModule_GetDict(module.get())) : Ref();
+  if (globals && execute(interpreter, source.value(), file, globals)) {
+    script.globals = globals.clone();
+    script.mtime_us = source->mtime_us;
+  } else {
+    Ref exception = Ref::steal(take_raised());
+    forget_module(name);
+    const Reason reason = reason_for(attached, exception, script.path, interpreter.name());
+    script.problem = reason.what + ": " + describe(attached, exception);
+    log_taken(attached, request, reason.message, reason.what, exception);
+    globals.reset();
+  }
+  set_importing(script, false);
+  return {globals ? Lookup::kReady : Lookup::kFailed, std::move(globals), script.problem};
+}
+
+Ref find_callable(Attached& attached, Interpreter& interpreter, Borrowed globals, const gatehouse_target& target,
+                  Request* request, std::string* problem) {
+  const EnvironKeys::Key* key = interpreter.environ_keys.find(view(target.callable));
+  Ref name = key != nullptr ? key->text.clone() : file_name(view(target.callable));
+  Ref found = name ? Ref::borrow(PyDict_GetItemWithError(globals.get(), name.get())) : Ref();
+  PyErr_Clear();
+  if (found && PyCallable_Check(found.get())) return found;
+
+  const std::string names = names_of_callables(globals);
+  *problem = "script " + std::string(view(target.script)) +
+             (found ? " has '" : " has no callable '") + std::string(view(target.callable)) +
+             (found ? "', but it is no callable: it is of type " + std::string(Py_TYPE(found.get())->tp_name) : "'") +
+             (names.empty() ? "; it defines no callable" : "; it defines " + names) +
+             "; name one of them with WSGICallableObject or callable-object";
+  log_message(attached, request, Message::kCallableMissing, *problem);
+  return {};
+}
+
+}  // namespace python

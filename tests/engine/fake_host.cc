@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/engine/fake_host.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include "base/log.h"
+#include "wsgi/engine_loader.h"
+
+namespace fake_host {
+namespace {
+
+const gatehouse_engine_table* table = nullptr;
+std::mutex host_log_mutex;
+std::vector<std::string>* host_log = new std::vector<std::string>;
+std::atomic<int> forks = 0;
+
+void on_host_log(void*, gatehouse_level, gatehouse_text line) {
+  const std::lock_guard<std::mutex> lock(host_log_mutex);
+  host_log->emplace_back(line.data, line.size);
+}
+
+void on_application_fork(void*) { ++forks; }
+
+// One request as the engine sees it.
+struct Exchange {
+  const Site& site;
+  Reply reply;
+  std::size_t next_piece = 0;
+  std::size_t offset = 0;  // in that piece
+  int sends = 0;
+  std::atomic<int> inside = 0;  // callbacks under way: never more than one
+  std::mutex log_mutex;
+};
+
+class Inside {
+ public:
+  explicit Inside(Exchange* exchange) : exchange_(exchange) {
+    if (++exchange_->inside != 1) {
+      std::fprintf(stderr, "two callbacks of one request at once\n");
+      std::abort();
+    }
+  }
+  ~Inside() { --exchange_->inside; }
+
+ private:
+  Exchange* exchange_;
+};
+
+Exchange* exchange_of(void* request) { return static_cast<Exchange*>(request); }
+
+void on_entered(void* request) { exchange_of(request)->reply.steps.push_back("entered"); }
+
+std::int64_t on_read_body(void* request, void* into, std::size_t size) {
+  Exchange* exchange = exchange_of(request);
+  Inside inside(exchange);
+  exchange->reply.steps.push_back("read");
+  if (exchange->site.before_read) exchange->site.before_read();
+  const auto& pieces = exchange->site.body_pieces;
+  if (exchange->next_piece == pieces.size()) return exchange->site.read_error.empty() ? 0 : -1;
+  const std::string& piece = pieces[exchange->next_piece];
+  const std::size_t taken = std::min(size, piece.size() - exchange->offset);
+  std::memcpy(into, piece.data() + exchange->offset, taken);
+  exchange->offset += taken;
+  if (exchange->offset == piece.size()) {
+    ++exchange->next_piece;
+    exchange->offset = 0;
+  }
+  return static_cast<std::int64_t>(taken);
+}
+
+const char* on_read_error(void* request) { return exchange_of(request)->site.read_error.c_str(); }
+
+gatehouse_io on_send_head(void* request, const gatehouse_response_head* head) {
+  Exchange* exchange = exchange_of(request);
+  Inside inside(exchange);
+  Reply& reply = exchange->reply;
+  reply.steps.push_back("head");
+  ++reply.heads;
+  reply.status = head->status;
+  reply.reason.assign(head->reason.data, head->reason.size);
+  reply.content_length = head->content_length;
+  for (std::size_t i = 0; i < head->header_count; ++i) {
+    const gatehouse_pair& pair = head->headers[i];
+    reply.headers.emplace_back(std::string(pair.name.data, pair.name.size), std::string(pair.value.data, pair.value.size));
+  }
+  return exchange->site.gone_at_head ? GATEHOUSE_GONE : GATEHOUSE_OK;
+}
+
+gatehouse_io on_send_body(void* request, const gatehouse_text* pieces, std::size_t count, gatehouse_send how) {
+  Exchange* exchange = exchange_of(request);
+  Inside inside(exchange);
+  exchange->reply.steps.push_back(how == GATEHOUSE_BUFFER ? "buffer" : "flush");
+  if (how == GATEHOUSE_BUFFER && !exchange->site.buffers) return GATEHOUSE_AGAIN;
+  if (how == GATEHOUSE_FLUSH && exchange->site.before_flush) exchange->site.before_flush();
+  if (exchange->sends++ == exchange->site.gone_at_send) return GATEHOUSE_GONE;
+  for (std::size_t i = 0; i < count; ++i) {
+    exchange->reply.pieces.emplace_back(pieces[i].data, pieces[i].size);
+    exchange->reply.body.append(pieces[i].data, pieces[i].size);
+  }
+  return GATEHOUSE_OK;
+}
+
+gatehouse_io on_send_file(void* request, int fd, std::int64_t offset, std::int64_t length) {
+  Exchange* exchange = exchange_of(request);
+  Inside inside(exchange);
+  exchange->reply.steps.push_back("file");
+  if (exchange->sends++ == exchange->site.gone_at_send) return GATEHOUSE_GONE;
+  std::string bytes(static_cast<std::size_t>(length), '\0');
+  const ssize_t got = pread(fd, bytes.data(), bytes.size(), offset);
+  bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  exchange->reply.body.append(bytes);
+  return GATEHOUSE_OK;
+}
+
+void on_log(void* request, gatehouse_level, gatehouse_text line) {
+  Exchange* exchange = exchange_of(request);
+  Inside inside(exchange);
+  exchange->reply.log.emplace_back(line.data, line.size);
+}
+
+gatehouse_text text(const std::string& string) { return {string.data(), string.size()}; }
+
+}  // namespace
+
+void open_engine(const std::string& file) {
+  auto opened = wsgi::open_engine(file);
+  if (!opened) {
+    std::fprintf(stderr, "%s\n", base::text_of(opened.error()).c_str());
+    std::exit(2);
+  }
+  table = opened.value();
+}
+
+const gatehouse_engine_table& engine() { return *table; }
+
+const gatehouse_host& host() {
+  static constinit gatehouse_host host = {sizeof(gatehouse_host), nullptr, on_host_log, on_application_fork};
+  return host;
+}
+
+std::vector<std::string> take_host_log() {
+  const std::lock_guard<std::mutex> lock(host_log_mutex);
+  return std::exchange(*host_log, {});
+}
+
+bool contains(const std::vector<std::string>& lines, std::string_view part) {
+  return std::any_of(lines.begin(), lines.end(),
+                     [part](const std::string& line) { return line.find(part) != std::string::npos; });
+}
+
+void start_python() {
+  gatehouse_python python = {};
+  python.size = sizeof python;
+  python.process_group = "test-group";
+  python.processes = 2;
+  python.threads = 5;
+  python.write_bytecode = 1;
+  gatehouse_error error = {};
+  error.size = sizeof error;
+  if (table->start(&python, &host(), &error) == 0) return;
+  std::fprintf(stderr, "%s\n", error.text);
+  std::exit(2);
+}
+
+int application_forks() { return forks; }
+
+std::string Reply::header(std::string_view name) const {
+  for (const auto& [key, value] : headers)
+    if (key == name) return value;
+  return "(none)";
+}
+
+int Reply::count(std::string_view step) const { return static_cast<int>(std::count(steps.begin(), steps.end(), step)); }
+
+Site::Site() {
+  char name[] = "/tmp/gatehouse-engine-XXXXXX";
+  if (mkdtemp(name) == nullptr) std::abort();
+  folder_ = name;
+}
+
+Site::~Site() { std::filesystem::remove_all(folder_); }
+
+void Site::write_file(std::string_view name, std::string_view text) {
+  std::ofstream(path(name), std::ios::binary) << text;
+}
+
+void Site::script(std::string_view text) {
+  write_file(script_name, text);
+  const timespec times[2] = {{++last_mtime_, 0}, {last_mtime_, 0}};
+  utimensat(AT_FDCWD, path(script_name).c_str(), times, 0);
+}
+
+void Site::application(std::string_view body) {
+  std::string text = "def application(environ, start_response):\n";
+  while (!body.empty()) {
+    const std::size_t end = std::min(body.find('\n'), body.size());
+    text.append("    ").append(body.substr(0, end)).append("\n");
+    body.remove_prefix(std::min(end + 1, body.size()));
+  }
+  script(text);
+}
+
+gatehouse_target Site::target() const {
+  script_path_ = path(script_name);
+  gatehouse_target target = {};
+  target.size = sizeof target;
+  target.flags = target_flags;
+  target.script = text(script_path_);
+  target.callable = text(callable);
+  target.interpreter = text(interpreter);
+  target.application_group = text(application_group);
+  target.script_mtime_us = mtime_us;
+  return target;
+}
+
+Reply Site::get() {
+  static constexpr gatehouse_request_calls with_files = {sizeof(gatehouse_request_calls), on_entered, on_read_body,
+                                                         on_read_error, on_send_head, on_send_body, on_send_file, on_log};
+  static constexpr gatehouse_request_calls without_files = {sizeof(gatehouse_request_calls), on_entered, on_read_body,
+                                                            on_read_error, on_send_head, on_send_body, nullptr, on_log};
+  std::vector<gatehouse_pair> pairs;
+  for (const auto& [name, value] : environ) pairs.push_back({text(name), text(value)});
+  const std::string script_path = path(script_name);
+  gatehouse_target to = target();
+  to.script = text(script_path);
+  Exchange exchange{*this, {}, 0, 0, 0, {}, {}};
+  gatehouse_request request = {};
+  request.size = sizeof request;
+  request.flags = request_flags;
+  request.context = &exchange;
+  request.calls = sends_files ? &with_files : &without_files;
+  request.target = &to;
+  request.environ = pairs.data();
+  request.environ_count = pairs.size();
+  request.content_length = content_length;
+  request.request_start_us = 1'500'000;
+  request.thread_id = 7;
+  request.request_rec = request_rec;
+  gatehouse_outcome outcome = {sizeof(gatehouse_outcome), 99, 0};
+  table->handle(&request, &outcome);
+  exchange.reply.result = outcome.result;
+  exchange.reply.outcome_status = outcome.status;
+  return std::move(exchange.reply);
+}
+
+Reply Site::post(std::string body) {
+  content_length = static_cast<std::int64_t>(body.size());
+  body_pieces = {std::move(body)};
+  return get();
+}
+
+int Site::load(gatehouse_error* error) {
+  const gatehouse_target to = target();
+  error->size = sizeof *error;
+  return table->load(&to, error);
+}
+
+}  // namespace fake_host

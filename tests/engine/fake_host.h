@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A host for the real engine, without httpd: Site writes scripts into a folder of its own, sends requests
+// through the engine's table and collects head, body and log lines. Its members are the knobs of the next request.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "wsgi/engine_abi.h"
+
+namespace fake_host {
+
+// The engine under test, opened by main().
+void open_engine(const std::string& file);
+const gatehouse_engine_table& engine();
+// The host that Python is started with: its log lines are kept.
+const gatehouse_host& host();
+std::vector<std::string> take_host_log();
+bool contains(const std::vector<std::string>& lines, std::string_view part);
+// Starts Python with ordinary settings, on the calling thread. Ends the process when that fails.
+void start_python();
+// How often after_application_fork was called in this process.
+int application_forks();
+
+struct Reply {
+  std::uint32_t result = 99;
+  std::uint32_t outcome_status = 0;
+  int heads = 0;  // how often send_head was called
+  std::uint32_t status = 0;
+  std::string reason;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::int64_t content_length = -2;
+  std::string body;
+  std::vector<std::string> pieces;  // the body as the calls brought it
+  std::vector<std::string> steps;   // "entered", "head", "buffer", "flush", "file", "read", in order
+  std::vector<std::string> log;
+
+  std::string header(std::string_view name) const;  // its value, "(none)" without it
+  int count(std::string_view step) const;
+  bool logged(std::string_view part) const { return contains(log, part); }
+};
+
+class Site {
+ public:
+  Site();
+  ~Site();
+  Site(const Site&) = delete;
+  Site& operator=(const Site&) = delete;
+
+  const std::string& folder() const { return folder_; }
+  std::string path(std::string_view name) const { return folder_ + "/" + std::string(name); }
+  void write_file(std::string_view name, std::string_view text);
+  // Writes the script that answers, with a modification time that differs from the last.
+  void script(std::string_view text);
+  // The body of application(environ, start_response), indented by this function.
+  void application(std::string_view body);
+
+  Reply get();
+  Reply post(std::string body);
+  // Loads the script ahead: 0 or -1, error filled.
+  int load(gatehouse_error* error);
+
+  std::string script_name = "app.wsgi";
+  std::string callable = "application";
+  std::string interpreter;
+  std::string application_group = "group";
+  std::uint32_t target_flags = 0;
+  std::uint32_t request_flags = GATEHOUSE_MULTITHREAD;
+  std::vector<std::pair<std::string, std::string>> environ = {{"REQUEST_METHOD", "GET"}, {"PATH_INFO", "/x"}};
+  std::int64_t content_length = 0;
+  std::vector<std::string> body_pieces;
+  std::string read_error;                // not empty: the read after the last piece fails with it
+  bool buffers = true;                   // false: BUFFER is answered with AGAIN
+  int gone_at_send = -1;                 // the nth send_body or send_file (from 0) finds the client gone
+  bool gone_at_head = false;
+  bool sends_files = true;
+  void* request_rec = nullptr;
+  std::int64_t mtime_us = 0;             // script_mtime_us
+  std::function<void()> before_read;     // runs without the GIL
+  std::function<void()> before_flush;    // the same
+
+ private:
+  gatehouse_target target() const;
+  std::string folder_;
+  std::string script_path_storage() const { return path(script_name); }
+  mutable std::string script_path_;
+  std::int64_t last_mtime_ = 1'700'000'000;
+};
+
+}  // namespace fake_host

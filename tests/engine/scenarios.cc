@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/engine/scenarios.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <functional>
+#include <map>
+
+#include "tests/engine/fake_host.h"
+
+namespace fake_host {
+namespace {
+
+std::string* engine_file = new std::string;
+
+gatehouse_python ordinary() {
+  gatehouse_python python = {};
+  python.size = sizeof python;
+  python.process_group = "g";
+  python.processes = 1;
+  python.threads = 1;
+  return python;
+}
+
+int start(const gatehouse_python& python) {
+  gatehouse_error error = {};
+  error.size = sizeof error;
+  const int started = engine().start(&python, &host(), &error);
+  if (started != 0) std::printf("refused %u: %s\n", error.message, error.text);
+  return started;
+}
+
+int bad_home() {
+  Site site;
+  gatehouse_python python = ordinary();
+  python.home = site.folder().c_str();
+  start(python);
+  return 0;
+}
+
+int bad_executable() {
+  gatehouse_python python = ordinary();
+  python.executable = "/nowhere/bin/python3";
+  start(python);
+  return 0;
+}
+
+int environment_of_other_version() {
+  Site site;
+  site.write_file("pyvenv.cfg", "home = /nowhere\nversion = 2.5.0\n");
+  site.write_file("python", "");
+  const std::string executable = site.path("python");
+  if (system(("chmod +x " + executable).c_str()) != 0) return 1;
+  gatehouse_python python = ordinary();
+  python.executable = executable.c_str();
+  start(python);
+  return 0;
+}
+
+int settings() {
+  Site site;
+  const std::string extra = site.path("extra"), home = site.path("home");
+  if (system(("mkdir " + extra + " " + home).c_str()) != 0) return 1;
+  site.write_file("extra/more.pth", home + "/../linked\n");
+  if (system(("mkdir " + site.path("linked")).c_str()) != 0) return 1;
+  gatehouse_python python = ordinary();
+  const char* warnings[] = {"error::UserWarning"};
+  python.python_path = extra.c_str();
+  python.working_directory = home.c_str();
+  python.optimize = 2;
+  python.write_bytecode = 0;
+  python.hash_seed = "0";
+  python.warnings = warnings;
+  python.warnings_count = 1;
+  if (start(python) != 0) return 1;
+  site.application(
+      "import signal, sys\n"
+      "start_response('200 OK', [])\n"
+      "names = [p.rsplit('/', 1)[1] for p in sys.path[:3]]\n"
+      "return [repr((sys.argv, names, sys.flags.optimize, sys.dont_write_bytecode, sys.flags.hash_randomization,\n"
+      "              sys.warnoptions, signal.getsignal(signal.SIGINT), sys.flags.isolated)).encode()]");
+  std::printf("%s\n", site.get().body.c_str());
+  return 0;
+}
+
+// What a zygote does: start, fork, serve in the child from a new process image of the same Python.
+int fork_workers() {
+  Site site;
+  if (start(ordinary()) != 0) return 1;
+  site.application("import random, threading\nstart_response('200 OK', [])\n"
+                   "return [b'%d %s' % (random.getrandbits(64), threading.current_thread().name.encode()[:0])]");
+  std::string bodies[2];
+  for (std::string& body : bodies) {
+    int ends[2];
+    if (pipe(ends) != 0) return 1;
+    engine().before_fork();
+    const pid_t child = fork();
+    if (child == 0) {
+      engine().after_fork_child(&host());
+      const Reply reply = site.get();
+      if (write(ends[1], reply.body.data(), reply.body.size()) < 0) _exit(1);
+      _exit(reply.result == GATEHOUSE_COMPLETE && application_forks() == 0 ? 0 : 1);
+    }
+    engine().after_fork_parent();
+    int status = 0;
+    waitpid(child, &status, 0);
+    char buffer[256];
+    const ssize_t size = read(ends[0], buffer, sizeof buffer);
+    body.assign(buffer, size > 0 ? static_cast<std::size_t>(size) : 0);
+    std::printf("child %d\n", status);
+  }
+  std::printf("%s\n", bodies[0] != bodies[1] ? "random differs" : "random is the same");
+  std::printf("parent %u\n", site.get().result);
+  return 0;
+}
+
+int stop() {
+  Site site;
+  if (start(ordinary()) != 0) return 1;
+  site.application(
+      "import atexit, sys, threading, time\n"
+      "atexit.register(print, 'atexit ran in', __name__[:10])\n"
+      "atexit.register(lambda: 1 / 0)\n"
+      "def work():\n"
+      "    time.sleep(0.2)\n"
+      "    print('thread ended')\n"
+      "threading.Thread(target=work).start()\n"
+      "sys.stdout.write('') \n"
+      "start_response('200 OK', [])\n"
+      "return [b'x']");
+  site.get();
+  site.interpreter = "sub";
+  site.get();
+  engine().stop("test");
+  for (const std::string& line : take_host_log()) std::printf("%s\n", line.c_str());
+  return 0;
+}
+
+const std::map<std::string, std::function<int()>>& scenarios() {
+  static const std::map<std::string, std::function<int()>> all = {
+      {"bad-home", bad_home},
+      {"bad-executable", bad_executable},
+      {"environment-of-other-version", environment_of_other_version},
+      {"settings", settings},
+      {"fork-workers", fork_workers},
+      {"stop", stop}};
+  return all;
+}
+
+}  // namespace
+
+void set_engine_file(const std::string& file) { *engine_file = file; }
+
+int run_scenario(const std::string& name) {
+  const auto found = scenarios().find(name);
+  if (found == scenarios().end()) return 2;
+  const int status = found->second();
+  std::fflush(stdout);
+  _exit(status);
+}
+
+Printed in_own_process(const std::string& name) {
+  char self[4096];
+  const ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (size < 0) return {-1, ""};
+  const std::string command = std::string(self, static_cast<std::size_t>(size)) + " " + *engine_file + " --scenario " + name + " 2>&1";
+  FILE* output = popen(command.c_str(), "r");
+  if (output == nullptr) return {-1, ""};
+  Printed printed{0, {}};
+  char buffer[4096];
+  for (std::size_t got; (got = fread(buffer, 1, sizeof buffer, output)) > 0;) printed.text.append(buffer, got);
+  printed.status = pclose(output);
+  return printed;
+}
+
+}  // namespace fake_host
