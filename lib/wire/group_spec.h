@@ -5,13 +5,11 @@
 // documents all options. Pure: users and groups stay names here; the module resolves them into Launch.
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/posix.h"
 #include "base/result.h"
 
 namespace wire {
@@ -40,15 +38,16 @@ struct GroupSpec {
 
 enum class OptionKind : std::uint8_t {
   kText,
-  kName,
-  kDirectory,
-  kCount,
-  kOctal,
-  kBytes,
-  kSeconds,
-  kMilliseconds,
+  kName,       // of a user or group, or #number
+  kDirectory,  // absolute
+  kVersion,    // 3.X
   kOnOff,
-  kVersion
+  kCount,            // whole number
+  kOctal,            // file mode bits
+  kBytes,            // whole number, 0 = the default
+  kSeconds,          // with fractions
+  kPositiveSeconds,  // the same, above 0
+  kMilliseconds      // whole number
 };
 
 struct GroupOption {
@@ -70,7 +69,7 @@ std::span<const GroupOption> group_options();
 // nearest name when one is close), kOptionValue naming option, value and range. Seconds accept fractions.
 base::Status set_option(GroupSpec* spec, std::string_view name, std::string_view value);
 
-// Options that contradict each other (script-user with script-group ...).
+// Options that contradict each other (script-user with script-group), and what is not supported yet (threads=0).
 base::Status validate(const GroupSpec& spec);
 
 // Equal in every option.
@@ -91,6 +90,8 @@ struct Launch {
   std::int64_t default_timeout = 60'000'000;  // httpd's Timeout, for socket-timeout 0
 };
 
+// For gatehoused's standard start: both programs are of one version. decode_launch refuses (kDaemonStart) what
+// another version has encoded, malformed bytes and options out of their ranges.
 std::string encode(const Launch& launch);
 base::Result<Launch> decode_launch(std::span<const std::byte> bytes);
 

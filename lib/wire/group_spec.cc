@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/group_spec.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <climits>
+#include <iterator>
+
+#include "base/bytes.h"
+#include "wire/frame.h"
+
+namespace wire {
+namespace {
+
+using base::Message;
+
+constexpr std::int64_t kMicrosPerSecond = 1'000'000;
+constexpr std::int64_t kMicrosPerMilli = 1'000;
+constexpr std::uint32_t kLaunchMagic = 0x4c544847;  // "GHTL"
+
+enum Effect : bool { kLater = false, kNow = true };
+
+constexpr GroupOption text(std::string_view name, OptionKind kind, std::string GroupSpec::*member, Effect effect,
+                           std::string_view meaning) {
+  return {name, kind, member, nullptr, nullptr, 0, 0, effect, meaning};
+}
+
+constexpr GroupOption number(std::string_view name, OptionKind kind, std::int64_t GroupSpec::*member,
+                             std::int64_t minimum, std::int64_t maximum, Effect effect, std::string_view meaning) {
+  return {name, kind, nullptr, member, nullptr, minimum, maximum, effect, meaning};
+}
+
+constexpr GroupOption seconds(std::string_view name, std::int64_t GroupSpec::*member, Effect effect,
+                              std::string_view meaning) {
+  return number(name, OptionKind::kSeconds, member, 0, INT_MAX, effect, meaning);
+}
+
+using Kind = OptionKind;
+using Spec = GroupSpec;
+
+constexpr GroupOption kOptions[] = {
+    text("chroot", Kind::kDirectory, &Spec::chroot, kLater, "Root directory of the group's processes."),
+    seconds("connect-timeout", &Spec::connect_timeout, kNow,
+            "How long a request may wait for room in a full queue, when there is no queue-timeout."),
+    number("cpu-priority", Kind::kCount, &Spec::cpu_priority, -20, 20, kLater, "Scheduling priority (nice value)."),
+    seconds("cpu-time-limit", &Spec::cpu_time_limit, kLater, "CPU time after which a process is replaced; 0 = none."),
+    seconds("deadlock-timeout", &Spec::deadlock_timeout, kLater,
+            "How long Python's lock may be held before the process is replaced; 0 = for ever."),
+    text("display-name", Kind::kText, &Spec::display_name, kNow,
+         "Title of the processes in ps; %{GROUP} becomes (wsgi:NAME)."),
+    seconds("eviction-timeout", &Spec::eviction_timeout, kLater,
+            "How long a process told to leave by SIGUSR1 may finish its requests; 0 = graceful-timeout."),
+    seconds("graceful-timeout", &Spec::graceful_timeout, kLater,
+            "How long a process that is to be replaced may finish its requests."),
+    text("group", Kind::kName, &Spec::group, kNow, "Group, by name or #number; default: the user's."),
+    number("header-buffer-size", Kind::kBytes, &Spec::header_buffer_size, 8192, INT_MAX, kLater,
+           "Longest response header that is accepted; 0 = the protocol's limit."),
+    text("home", Kind::kDirectory, &Spec::home, kNow, "Working directory, put first on sys.path."),
+    seconds("inactivity-timeout", &Spec::inactivity_timeout, kLater,
+            "Idle time after which a process is replaced; 0 = never."),
+    seconds("interrupt-timeout", &Spec::interrupt_timeout, kLater,
+            "Grace for a request that has been interrupted by request-timeout; 0 = no interruption."),
+    text("lang", Kind::kText, &Spec::lang, kNow, "Environment variable LANG."),
+    number("listen-backlog", Kind::kCount, &Spec::listen_backlog, 0, INT_MAX, kNow,
+           "How many requests may wait in the queue for a free thread."),
+    text("locale", Kind::kText, &Spec::locale, kNow, "Locale and environment variable LC_ALL."),
+    number("maximum-requests", Kind::kCount, &Spec::maximum_requests, 0, INT_MAX, kLater,
+           "Requests after which a process is replaced; 0 = never."),
+    number("memory-limit", Kind::kBytes, &Spec::memory_limit, 0, INT64_MAX, kLater,
+           "Limit of a process's data (RLIMIT_DATA); 0 = none."),
+    number("processes", Kind::kCount, &Spec::processes, 1, INT_MAX, kNow,
+           "Number of processes; given at all, wsgi.multiprocess is true."),
+    text("python", Kind::kVersion, &Spec::python, kNow,
+         "Python version, e.g. 3.12; default: that of python-home, else the one chosen when Gatehouse was built."),
+    text("python-eggs", Kind::kText, &Spec::python_eggs, kLater, "Environment variable PYTHON_EGG_CACHE."),
+    text("python-home", Kind::kText, &Spec::python_home, kNow, "Virtual environment, or Python installation."),
+    text("python-path", Kind::kText, &Spec::python_path, kNow,
+         "Directories put in front of sys.path, separated by colons."),
+    seconds("queue-timeout", &Spec::queue_timeout, kNow,
+            "How long a request may wait for a free thread before it gets 503; 0 = as long as socket-timeout."),
+    number("receive-buffer-size", Kind::kBytes, &Spec::receive_buffer_size, 512, INT_MAX, kLater,
+           "Receive buffer of a channel; 0 = the system's."),
+    seconds("request-timeout", &Spec::request_timeout, kLater, "How long a request may run; 0 = for ever."),
+    number("response-buffer-size", Kind::kBytes, &Spec::response_buffer_size, 65536, INT_MAX, kLater,
+           "How much of a response is held for a slow client; 0 = the default."),
+    number("response-flush-delay", Kind::kMilliseconds, &Spec::response_flush_delay, 0, INT_MAX, kLater,
+           "Accepted and without effect: what an application hands over goes to the client at once."),
+    seconds("response-socket-timeout", &Spec::response_socket_timeout, kLater,
+            "How long a write to the client may take; 0 = socket-timeout."),
+    seconds("restart-interval", &Spec::restart_interval, kLater, "Age at which a process is replaced; 0 = never."),
+    text("script-group", Kind::kName, &Spec::script_group, kLater, "Group that must own the script."),
+    text("script-user", Kind::kName, &Spec::script_user, kLater, "User that must own the script."),
+    number("send-buffer-size", Kind::kBytes, &Spec::send_buffer_size, 512, INT_MAX, kLater,
+           "Send buffer of a channel; 0 = the system's."),
+    {"server-metrics", Kind::kOnOff, nullptr, nullptr, &Spec::server_metrics, 0, 0, kLater,
+     "May the group read the server's metrics?"},
+    seconds("shutdown-timeout", &Spec::shutdown_timeout, kNow,
+            "How long a process may take to end when httpd stops; 0 = no limit."),
+    seconds("socket-timeout", &Spec::socket_timeout, kNow,
+            "How long either side waits for the other during a request; 0 = httpd's Timeout."),
+    text("socket-user", Kind::kName, &Spec::socket_user, kLater,
+         "Accepted and without effect: there is no socket file."),
+    number("stack-size", Kind::kCount, &Spec::stack_size, 1, INT_MAX, kLater, "Stack of a thread, in bytes."),
+    seconds("startup-timeout", &Spec::startup_timeout, kLater,
+            "How long a script may take to load before the process is replaced; 0 = for ever."),
+    text("supplementary-groups", Kind::kText, &Spec::supplementary_groups, kNow,
+         "Further groups, separated by commas; default: those of the user."),
+    number("switch-interval", Kind::kPositiveSeconds, &Spec::switch_interval, 0, INT_MAX, kLater,
+           "How long a Python thread may run before another gets its turn."),
+    number("threads", Kind::kCount, &Spec::threads, 0, 65533, kNow, "Threads of each process."),
+    number("umask", Kind::kOctal, &Spec::umask, 0, 0777, kNow, "File mode mask; default: httpd's."),
+    text("user", Kind::kName, &Spec::user, kNow, "User, by name or #number; default: httpd's User. Never root."),
+    number("virtual-memory-limit", Kind::kBytes, &Spec::virtual_memory_limit, 0, INT64_MAX, kLater,
+           "Limit of a process's address space (RLIMIT_AS); 0 = none."),
+};
+static_assert(std::is_sorted(std::begin(kOptions), std::end(kOptions),
+                             [](const GroupOption& a, const GroupOption& b) { return a.name < b.name; }));
+
+const GroupOption* find_option(std::string_view name) {
+  const auto* found =
+      std::lower_bound(std::begin(kOptions), std::end(kOptions), name,
+                       [](const GroupOption& option, std::string_view wanted) { return option.name < wanted; });
+  return found != std::end(kOptions) && found->name == name ? found : nullptr;
+}
+
+// Changes of one character that turn a into b (Levenshtein).
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
+    }
+  }
+  return row[b.size()];
+}
+
+base::Error unknown_option(std::string_view name) {
+  constexpr std::size_t kFarthest = 3, kLongest = 64;
+  std::string what = "there is no option " + std::string(name.substr(0, kLongest));
+  const GroupOption* nearest = nullptr;
+  std::size_t best = std::min(kFarthest, name.size() / 2) + 1;
+  if (name.size() <= kLongest) {
+    for (const GroupOption& option : kOptions) {
+      const std::size_t changes = distance(name, option.name);
+      if (changes < best) best = changes, nearest = &option;
+    }
+  }
+  if (nearest != nullptr) what.append("; did you mean ").append(nearest->name).append("?");
+  return {Message::kOptionUnknown, 0, std::move(what)};
+}
+
+bool is_zero_allowed(const GroupOption& option) { return option.kind == Kind::kBytes && option.minimum > 0; }
+
+// What a value must look like: "a whole number from 0 to 65533".
+std::string wanted(const GroupOption& option) {
+  std::array<char, 32> octal{};
+  const std::string range = " from " + std::to_string(option.minimum) + " to " + std::to_string(option.maximum);
+  switch (option.kind) {
+    case Kind::kText:
+      return "a text";
+    case Kind::kName:
+      return "a name, or # and a number,";
+    case Kind::kDirectory:
+      return "the absolute path of a directory";
+    case Kind::kVersion:
+      return "a Python version like 3.12";
+    case Kind::kOnOff:
+      return "On or Off";
+    case Kind::kCount:
+      return "a whole number" + range;
+    case Kind::kOctal: {
+      const auto end = std::to_chars(octal.data(), octal.data() + octal.size(), option.maximum, 8).ptr;
+      return "an octal number from 0 to " + std::string(octal.data(), end);
+    }
+    case Kind::kBytes:
+      return (is_zero_allowed(option) ? "0 or a whole number of bytes" : "a whole number of bytes") + range;
+    case Kind::kSeconds:
+      return "a number of seconds" + range;
+    case Kind::kPositiveSeconds:
+      return "a number of seconds above 0 and up to " + std::to_string(option.maximum);
+    case Kind::kMilliseconds:
+      return "a whole number of milliseconds" + range;
+  }
+  return {};
+}
+
+base::Error wrong_value(const GroupOption& option, std::string_view value) {
+  return {Message::kOptionValue, 0,
+          std::string(option.name).append("=").append(value).append(": ").append(wanted(option)).append(" is needed")};
+}
+
+bool parse_whole(std::string_view value, int number_base, std::int64_t* out) {
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), *out, number_base);
+  return error == std::errc() && end == value.data() + value.size();
+}
+
+bool is_digits(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// "1.5" into microseconds; digits beyond a microsecond are dropped.
+bool parse_seconds(std::string_view value, std::int64_t maximum, std::int64_t* out) {
+  constexpr std::size_t kDigits = 6;
+  const std::size_t point = value.find('.');
+  const std::string_view whole = value.substr(0, point);
+  const std::string_view fraction = point == value.npos ? std::string_view() : value.substr(point + 1);
+  if (whole.size() + fraction.size() == 0 || !is_digits(whole) || !is_digits(fraction)) return false;
+  std::int64_t count = 0;
+  if (!whole.empty() && (!parse_whole(whole, 10, &count) || count > maximum)) return false;
+  std::string micros(fraction.substr(0, kDigits));
+  micros.resize(kDigits, '0');
+  std::int64_t rest = 0;
+  if (!parse_whole(micros, 10, &rest) || (count == maximum && rest > 0)) return false;
+  *out = count * kMicrosPerSecond + rest;
+  return true;
+}
+
+// From the unit that is written to the one that is kept, and its range.
+std::int64_t unit(const GroupOption& option) {
+  switch (option.kind) {
+    case Kind::kSeconds:
+    case Kind::kPositiveSeconds:
+      return kMicrosPerSecond;
+    case Kind::kMilliseconds:
+      return kMicrosPerMilli;
+    default:
+      return 1;
+  }
+}
+
+bool is_in_range(const GroupOption& option, std::int64_t kept) {
+  if (kept == 0 && is_zero_allowed(option)) return true;
+  if (kept == 0 && option.kind == Kind::kPositiveSeconds) return false;
+  return kept >= option.minimum * unit(option) && kept <= option.maximum * unit(option);
+}
+
+bool parse_number(const GroupOption& option, std::string_view value, std::int64_t* out) {
+  if (unit(option) == kMicrosPerSecond) return parse_seconds(value, option.maximum, out) && is_in_range(option, *out);
+  std::int64_t written = 0;
+  if (!parse_whole(value, option.kind == Kind::kOctal ? 8 : 10, &written)) return false;
+  if (written > option.maximum || written < std::min<std::int64_t>(option.minimum, 0)) return false;
+  *out = written * unit(option);
+  return is_in_range(option, *out);
+}
+
+bool is_valid_text(const GroupOption& option, std::string_view value) {
+  switch (option.kind) {
+    case Kind::kName:
+      return value.starts_with('#') ? value.size() > 1 && is_digits(value.substr(1)) : !value.empty();
+    case Kind::kDirectory:
+      return value.starts_with('/');
+    case Kind::kVersion:
+      return value.size() > 2 && value.size() <= 4 && value.starts_with("3.") && is_digits(value.substr(2));
+    default:
+      return true;
+  }
+}
+
+bool parse_switch(std::string_view value, bool* out) {
+  const auto is = [&](std::string_view word) {
+    return std::equal(value.begin(), value.end(), word.begin(), word.end(),
+                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; });
+  };
+  if (!is("on") && !is("off")) return false;
+  *out = is("on");
+  return true;
+}
+
+using base::ByteReader;
+using base::ByteWriter;
+
+void put_text(ByteWriter& writer, std::string_view value) {
+  writer.u32(static_cast<std::uint32_t>(value.size()));
+  writer.text(value);
+}
+
+std::string get_text(ByteReader& reader) { return std::string(reader.text(reader.u32())); }
+
+void put_option(ByteWriter& writer, const GroupOption& option, const GroupSpec& spec) {
+  if (option.text != nullptr) put_text(writer, spec.*option.text);
+  if (option.number != nullptr) writer.i64(spec.*option.number);
+  if (option.flag != nullptr) writer.u8(spec.*option.flag ? 1 : 0);
+}
+
+// False: what was read is no value of this option. An unset one keeps its default, which may lie outside of
+// the range of values that can be written.
+bool get_option(ByteReader& reader, const GroupOption& option, GroupSpec* spec) {
+  if (option.text != nullptr) {
+    spec->*option.text = get_text(reader);
+    return (spec->*option.text).empty() || is_valid_text(option, spec->*option.text);
+  }
+  if (option.flag != nullptr) {
+    const std::uint8_t flag = reader.u8();
+    spec->*option.flag = flag == 1;
+    return flag <= 1;
+  }
+  const std::int64_t unset = spec->*option.number;
+  spec->*option.number = reader.i64();
+  return spec->*option.number == unset || is_in_range(option, spec->*option.number);
+}
+
+template <typename Item>
+bool fits(const ByteReader& reader, std::uint32_t count) {
+  return reader.ok() && count <= reader.remaining() / sizeof(Item);
+}
+
+base::Error malformed(const char* what) {
+  return {Message::kDaemonStart, 0, std::string("the description of a process group is malformed: ") + what};
+}
+
+}  // namespace
+
+std::span<const GroupOption> group_options() { return kOptions; }
+
+base::Status set_option(GroupSpec* spec, std::string_view name, std::string_view value) {
+  const GroupOption* option = find_option(name);
+  if (option == nullptr) return unknown_option(name);
+  if (option->number != nullptr) {
+    std::int64_t parsed = 0;
+    if (!parse_number(*option, value, &parsed)) return wrong_value(*option, value);
+    spec->*option->number = parsed;
+    if (option->number == &GroupSpec::processes) spec->processes_given = true;
+  } else if (option->flag != nullptr) {
+    if (!parse_switch(value, &(spec->*option->flag))) return wrong_value(*option, value);
+  } else {
+    if (!is_valid_text(*option, value)) return wrong_value(*option, value);
+    spec->*option->text = std::string(value);
+  }
+  return base::ok();
+}
+
+base::Status validate(const GroupSpec& spec) {
+  if (!spec.script_user.empty() && !spec.script_group.empty())
+    return base::Error{Message::kOptionValue, 0, "script-user and script-group exclude each other: give one of them"};
+  if (spec.threads == 0)
+    return base::Error{Message::kOptionValue, 0,
+                       "threads=0: service scripts are not supported yet; give at least one thread"};
+  return base::ok();
+}
+
+bool same_options(const GroupSpec& a, const GroupSpec& b) {
+  if (a.processes_given != b.processes_given) return false;
+  return std::all_of(std::begin(kOptions), std::end(kOptions), [&](const GroupOption& option) {
+    if (option.text != nullptr) return a.*option.text == b.*option.text;
+    if (option.number != nullptr) return a.*option.number == b.*option.number;
+    return a.*option.flag == b.*option.flag;
+  });
+}
+
+std::string encode(const Launch& launch) {
+  std::string bytes;
+  ByteWriter writer(&bytes);
+  writer.u32(kLaunchMagic);
+  writer.u16(kProtocolVersion);
+  writer.u16(static_cast<std::uint16_t>(std::size(kOptions)));
+  put_text(writer, launch.spec.name);
+  writer.u8(launch.spec.processes_given ? 1 : 0);
+  for (const GroupOption& option : kOptions) put_option(writer, option, launch.spec);
+  for (std::int64_t value : {launch.uid, launch.gid, launch.log_level, launch.generation, launch.default_timeout})
+    writer.i64(value);
+  writer.u32(static_cast<std::uint32_t>(launch.groups.size()));
+  for (std::int64_t group : launch.groups) writer.i64(group);
+  for (const std::string* value :
+       {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable, &launch.python_home_prefix})
+    put_text(writer, *value);
+  writer.u32(static_cast<std::uint32_t>(launch.environment.size()));
+  for (const std::string& entry : launch.environment) put_text(writer, entry);
+  return bytes;
+}
+
+base::Result<Launch> decode_launch(std::span<const std::byte> bytes) {
+  ByteReader reader(bytes);
+  if (reader.u32() != kLaunchMagic || reader.u16() != kProtocolVersion || reader.u16() != std::size(kOptions))
+    return malformed("module and gatehoused are of two versions");
+  Launch launch;
+  launch.spec.name = get_text(reader);
+  launch.spec.processes_given = reader.u8() == 1;
+  for (const GroupOption& option : kOptions)
+    if (!get_option(reader, option, &launch.spec)) return malformed(option.name.data());
+  for (std::int64_t* value : {&launch.uid, &launch.gid, &launch.log_level, &launch.generation, &launch.default_timeout})
+    *value = reader.i64();
+  std::uint32_t count = reader.u32();
+  if (!fits<std::int64_t>(reader, count)) return malformed("its groups");
+  for (; count > 0; --count) launch.groups.push_back(reader.i64());
+  for (std::string* value :
+       {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable, &launch.python_home_prefix})
+    *value = get_text(reader);
+  count = reader.u32();
+  if (!fits<std::uint32_t>(reader, count)) return malformed("its environment");
+  for (; count > 0; --count) launch.environment.push_back(get_text(reader));
+  if (!reader.ok() || reader.remaining() != 0) return malformed("its length");
+  if (launch.log_level < 0 || launch.log_level > static_cast<std::int64_t>(base::Level::kTrace))
+    return malformed("its log level");
+  return launch;
+}
+
+}  // namespace wire
