@@ -15,6 +15,7 @@ PAGE = """<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>{mode} on Python {version}</title>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem; color: #202124 }}
@@ -54,7 +55,7 @@ def facts(environ):
         "process": os.getpid(),
         "thread": threading.current_thread().name,
         "user id": os.getuid(),
-        "requests of this process": next(_requests),
+        "requests": next(_requests),
         "time": time.strftime("%Y-%m-%d %H:%M:%S %z"),
     }
 

@@ -23,6 +23,7 @@ PAGE = """<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>Gatehouse examples</title>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2.5rem auto; padding: 0 1rem; color: #202124 }}
@@ -51,7 +52,7 @@ button {{ font: inherit; padding: .25rem .8rem }}
 </div>
 <p>{note}</p>
 <script>
-const shown = ["mode", "python", "process group", "process", "thread", "requests of this process", "time"];
+const shown = ["mode", "python", "process group", "process", "thread", "requests", "time"];
 async function fill(card) {{
   const list = card.querySelector("dl");
   const rows = [];
