@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sends a block each time that the file `go` of the query's directory is removed and made again by the client.
+# Sends one block, notes so in the directory of the query, and sends another when a file `go` appears there.
 import os
 import time
 
 
 def application(environ, start_response):
-    gate = os.path.join(environ['QUERY_STRING'], 'go')
+    directory = environ['QUERY_STRING']
     start_response('200 OK', [('Content-Type', 'text/plain')])
     yield b'first'
-    deadline = time.monotonic() + 30
-    while not os.path.exists(gate) and time.monotonic() < deadline:
+    open(os.path.join(directory, 'entered-%d' % os.getpid()), 'w').close()
+    deadline = time.monotonic() + 60
+    while not os.path.exists(os.path.join(directory, 'go')) and time.monotonic() < deadline:
         time.sleep(0.01)
     yield b'second'

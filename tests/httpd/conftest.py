@@ -145,6 +145,12 @@ def tmp_directory(stage):
     return directory
 
 
+@pytest.fixture(scope='session', params=PYTHONS)
+def venv(request):
+    """Each Python's virtual environment with the frameworks: version and directory."""
+    return request.param, pythons.venv(request.param)
+
+
 @pytest.fixture
 def configtest(servers):
     """Exit status and output of httpd -t with a configuration."""

@@ -55,6 +55,7 @@ class Server:
         self.config_file = self.root / 'httpd.conf'
         self.modules = (*LOADED, 'cgi' if mpm == 'prefork' else 'cgid', *modules)
         self.configure(config)
+        self.environment = {}  # what the start adds to it
         self.process = None
         self.shared_memory = set()
 
@@ -86,18 +87,19 @@ class Server:
     def start(self):
         self.shared_memory = set(os.listdir('/dev/shm'))
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-        output = open(self.root / 'output', 'wb')
-        self.process = subprocess.Popen([self.stage.httpd, '-DFOREGROUND', '-f', self.config_file],
-                                        stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                        start_new_session=True, env={'PATH': os.environ['PATH'], 'LANG': 'C.UTF-8'})
+        environment = {'PATH': os.environ['PATH'], 'LANG': 'C.UTF-8', **self.environment}
+        with open(self.root / 'output', 'wb') as output:
+            self.process = subprocess.Popen([self.stage.httpd, '-DFOREGROUND', '-f', self.config_file],
+                                            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                            start_new_session=True, env=environment)
         self.pid = self.process.pid
         wait_until(lambda: self.times_resumed() or self.process.poll() is not None, 30, 'httpd started')
         if self.process.poll() is not None:
             raise AssertionError(f'httpd did not start: {(self.root / "output").read_text()}\n{self.log()}')
-        wait_until(self._answers, what='httpd accepts connections')
+        wait_until(self.accepts, what='httpd accepts connections')
         return self
 
-    def _answers(self):
+    def accepts(self):
         with socket.socket() as probe:
             return probe.connect_ex(('127.0.0.1', self.port)) == 0
 

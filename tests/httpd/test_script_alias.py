@@ -6,6 +6,7 @@ import pytest
 @pytest.fixture(scope='module')
 def httpd(module_server):
     return module_server(r'''
+WSGIDaemonProcess one
 WSGIScriptAlias /first ${APPS}/environ_json.wsgi
 WSGIScriptAlias /first/deeper ${APPS}/hello.wsgi
 WSGIScriptAlias /two/parts ${APPS}/environ_json.wsgi
@@ -18,7 +19,6 @@ WSGIScriptAlias /authorized ${APPS}/environ_json.wsgi pass-authorization=On
 WSGIScriptAlias /unauthorized ${APPS}/environ_json.wsgi pass-authorization=Off
 WSGIScriptAlias /grouped ${APPS}/identity.wsgi process-group=one application-group=two
 WSGIScriptAlias /quoted ${APPS}/identity.wsgi process-group="one" application-group="with space"
-WSGIDaemonProcess one
 <Location /unauthorized>
   WSGIPassAuthorization On
 </Location>

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A restart of httpd loses no request, and leaves as many processes as there were."""
+import pytest
+
+from clients import Load, at_once
+from processes import is_alive, wait_until
+
+GROUP = 'WSGIDaemonProcess one processes=2 threads=4\n'
+PATHS = ('WSGIScriptAliasMatch ^/embedded/(\\w+) ${APPS}/$1.wsgi application-group=%{GLOBAL}\n'
+         'WSGIScriptAliasMatch ^/daemon/(\\w+) ${APPS}/$1.wsgi process-group=one application-group=%{GLOBAL}\n')
+
+
+def settled(httpd, wanted, timeout=20):
+    """True once httpd has as many daemon processes as wanted."""
+    wait_until(lambda: len(daemons(httpd)) == wanted, timeout, f'{wanted} daemon processes; there are {daemons(httpd)}')
+
+
+def daemons(httpd):
+    return [process for process in httpd.processes() if process.name != 'apache2']
+
+
+@pytest.mark.parametrize('mpm', ['event', 'worker', 'prefork'])
+@pytest.mark.parametrize('mode', ['embedded', 'daemon'])
+def test_graceful_restarts_under_load_fail_no_request(server, mpm, mode):
+    httpd = server(GROUP + PATHS, mpm)
+    assert httpd.get(f'/{mode}/hello').status == 200
+    before = len(daemons(httpd))
+    with Load(httpd, f'/{mode}/hello') as load:
+        for _ in range(8):
+            done = load.done
+            httpd.graceful()
+            wait_until(lambda: load.done > done + 10, what='requests went on')
+    assert load.failures == []
+    settled(httpd, before)
+
+
+def test_fifty_graceful_restarts_in_a_row_leave_as_many_processes(server):
+    httpd = server(GROUP + PATHS)
+    before = len(daemons(httpd))
+    with Load(httpd, '/daemon/hello', clients=2) as load:
+        for _ in range(50):
+            httpd.graceful()
+    assert load.failures == []
+    settled(httpd, before, 30)
+
+
+def test_a_request_in_hand_is_finished_over_a_graceful_restart(server, tmp_directory):
+    httpd = server(GROUP + PATHS)
+
+    def restart():
+        wait_until(lambda: list(tmp_directory.glob('entered-*')), what='a request in the application')
+        httpd.graceful()
+        assert httpd.get('/daemon/hello').status == 200
+        (tmp_directory / 'go').touch()
+
+    held, _ = at_once(lambda n: restart() if n else httpd.get(f'/daemon/hold?{tmp_directory}'), range(2))
+    assert held.status == 200 and held.complete
+
+
+def test_a_stream_in_hand_is_finished_over_a_graceful_restart(server, tmp_directory):
+    httpd = server(GROUP + PATHS)
+
+    def restart():
+        wait_until(lambda: list(tmp_directory.glob('entered-*')), what='a request in the application')
+        httpd.graceful()
+        (tmp_directory / 'go').touch()
+
+    stream, _ = at_once(lambda n: restart() if n else httpd.get(f'/daemon/streaming?{tmp_directory}'), range(2))
+    assert stream.body == b'firstsecond' and stream.complete
+
+
+def test_a_graceful_restart_brings_new_workers_and_the_old_ones_leave(server):
+    httpd = server(GROUP + PATHS)
+    old = {httpd.get('/daemon/identity').json()['pid'] for _ in range(20)}
+    httpd.graceful()
+    assert httpd.get('/daemon/identity').json()['pid'] not in old
+    wait_until(lambda: not any(map(is_alive, old)), 15, 'the old workers left')
+
+
+def test_a_group_that_is_new_in_the_configuration_serves_after_a_graceful_restart(server):
+    httpd = server(PATHS.splitlines()[0])
+    httpd.configure(GROUP + PATHS)
+    httpd.graceful()
+    assert httpd.get('/daemon/hello').status == 200
+
+
+def test_a_group_that_is_gone_from_the_configuration_ends(server):
+    httpd = server(GROUP + PATHS)
+    pid = httpd.get('/daemon/identity').json()['pid']
+    httpd.configure(PATHS.splitlines()[0])
+    httpd.graceful()
+    wait_until(lambda: not is_alive(pid), 15, 'the worker left')
+    settled(httpd, 0)
+
+
+def test_changed_options_hold_after_a_graceful_restart(server):
+    httpd = server(GROUP + PATHS)
+    assert httpd.get('/daemon/identity').json()['multithread']
+    httpd.configure(GROUP.replace('threads=4', 'threads=1') + PATHS)
+    httpd.graceful()
+    assert not httpd.get('/daemon/identity').json()['multithread']
+
+
+@pytest.mark.parametrize('mode', ['embedded', 'daemon'])
+def test_a_hard_restart_serves_on(server, mode):
+    httpd = server(GROUP + PATHS)
+    before = len(daemons(httpd))
+    for _ in range(3):
+        httpd.restart()
+        wait_until(lambda: httpd.accepts(), what='httpd accepts connections')
+        assert httpd.get(f'/{mode}/hello').status == 200
+    settled(httpd, before)

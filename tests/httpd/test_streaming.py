@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A block that the application yields reaches the client before the next one is made."""
+import socket
+
+from raw_http import format_request, read_head
+
+
+def test_a_block_arrives_while_the_application_works_on_the_next(lasting, tmp_directory):
+    with lasting.server.connect() as connection:
+        connection.send(format_request('GET', lasting.path(f'streaming?{tmp_directory}'), {'Connection': 'close'}))
+        read_head(connection.stream)
+        assert connection.stream.readline() + connection.stream.read(5) == b'5\r\nfirst'
+        (tmp_directory / 'go').touch()
+        assert connection.rest() == b'\r\n6\r\nsecond\r\n0\r\n\r\n'
+
+
+def test_a_slow_client_gets_a_large_body_whole(lasting):
+    with lasting.server.connect() as connection:
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        response = connection.request('GET', lasting.path('input_ignored?5000000'))
+        assert response.complete and len(response.body) == 5_000_000
