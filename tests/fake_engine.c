@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An engine without a Python, so that hosts can be tested alone. What a request does is the name of its script,
- * without directory and suffix; see kBehaviours. No script needs to exist.
+ * without directory and suffix; see kBehaviours. No script needs to exist. The process group "cannot-start" has
+ * no Python that starts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,13 @@ static enum gatehouse_result die_inside(const struct gatehouse_request* request)
   abort();
 }
 
+/* An application that forks, and whose child returns as if it were the request's thread. */
+static enum gatehouse_result fork_and_return(const struct gatehouse_request* request) {
+  enter(request);
+  if (fork() == 0 && host->after_application_fork != NULL) host->after_application_fork(host->context);
+  return hello(request);
+}
+
 static const struct {
   const char* script;
   enum gatehouse_result (*run)(const struct gatehouse_request* request);
@@ -123,6 +131,7 @@ static const struct {
     {"decline", decline},
     {"die_early", die_before_entering},
     {"die_inside", die_inside},
+    {"fork", fork_and_return},
 };
 
 /* "echo" of "/srv/echo.wsgi" */
@@ -149,10 +158,10 @@ static void handle(const struct gatehouse_request* request, struct gatehouse_out
 
 static int start(const struct gatehouse_python* python, const struct gatehouse_host* its_host,
                  struct gatehouse_error* error) {
-  (void)python;
-  (void)error;
   host = its_host;
-  return 0;
+  if (strcmp(python->process_group, "cannot-start") != 0) return 0;
+  strcpy(error->text, "this fake Python does not start");
+  return -1;
 }
 
 static void before_fork(void) {}
