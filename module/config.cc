@@ -41,6 +41,9 @@ Configuration* configuration() { return current; }
 Configuration* begin_configuration(apr_pool_t* pool) {
   current = pool_new<Configuration>(pool);
   current->pool = pool;
+  ap_version_t version;
+  ap_get_server_revision(&version);
+  current->httpd_version = apr_psprintf(pool, "%d.%d.%d", version.major, version.minor, version.patch);
   apr_pool_cleanup_register(pool, current, on_configuration_gone, apr_pool_cleanup_null);
   return current;
 }

@@ -64,6 +64,7 @@ struct DaemonGroup {
 struct Configuration {
   apr_pool_t* pool = nullptr;
   std::vector<DaemonGroup*> groups;
+  const char* httpd_version = "";  // "2.4.62", of the httpd that runs
 
   // What cannot be seen from the servers' records afterwards.
   std::vector<std::string> section_process_groups;   // WSGIProcessGroup inside <Directory> and the like, as written

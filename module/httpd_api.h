@@ -7,6 +7,7 @@
 #define AP_HAVE_DESIGNATED_INITIALIZER
 
 #include <ap_config.h>
+#include <ap_listen.h>
 #include <ap_mpm.h>
 #include <ap_regex.h>
 #include <ap_release.h>

@@ -45,6 +45,9 @@ struct RequestFacts {
   bool expects_continue = false;      // do not read the body before the application asks for it
 };
 
+// SCRIPT_NAME: the URL path without path info, runs of '/' as one.
+std::string_view script_name(const request_rec* r, wsgi::Arena& arena);
+
 void gather_facts(request_rec* r, const Target& target, wsgi::PassAuthorization pass_authorization,
                   RequestFacts* facts);
 

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "module/handler.h"
+
+#include <strings.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "module/brigade.h"
+#include "module/daemon_client.h"
+#include "module/embedded_host.h"
+#include "module/request_facts.h"
+#include "module/script_alias.h"
+#include "module/target.h"
+
+namespace httpd {
+namespace {
+
+using base::Message;
+
+bool is_ours(const request_rec* r) {
+  return r->handler != nullptr &&
+         (std::strcmp(r->handler, kHandlerName) == 0 || std::strcmp(r->handler, kHandlerType) == 0);
+}
+
+int check_script(request_rec* r) {
+  if (!is_aliased(r) && (ap_allow_options(r) & OPT_EXECCGI) == 0) {
+    log_request(r, Message::kExecCgi, "Options ExecCGI is off for %s; set Options +ExecCGI, or use WSGIScriptAlias",
+                r->filename);
+    return HTTP_FORBIDDEN;
+  }
+  if (r->finfo.filetype == APR_NOFILE) {
+    log_request(r, Message::kScriptMissing, "script %s does not exist; correct the path, or create it", r->filename);
+    return HTTP_NOT_FOUND;
+  }
+  if (r->finfo.filetype == APR_DIR) {
+    log_request(r, Message::kScriptDirectory,
+                "%s is a directory; name a script, or end URL path and directory of the alias with '/'", r->filename);
+    return HTTP_FORBIDDEN;
+  }
+  if (r->used_path_info == AP_REQ_REJECT_PATH_INFO && r->path_info != nullptr && r->path_info[0] != '\0') {
+    log_request(r, Message::kPathInfoRefused, "AcceptPathInfo is Off for %s, and the URL goes on with %s", r->filename,
+                r->path_info);
+    return HTTP_NOT_FOUND;
+  }
+  return OK;
+}
+
+bool is_number(const char* text) {
+  return text[0] != '\0' && std::strspn(text, "0123456789") == std::strlen(text) && std::strlen(text) < 19;
+}
+
+int check_body(request_rec* r) {
+  const char* encoding = apr_table_get(r->headers_in, "Transfer-Encoding");
+  const char* length = apr_table_get(r->headers_in, "Content-Length");
+  if (encoding != nullptr && strcasecmp(encoding, "chunked") != 0) {
+    log_request(r, Message::kTransferEncoding, "the request's Transfer-Encoding \"%s\" is not chunked", encoding);
+    return HTTP_NOT_IMPLEMENTED;
+  }
+  if (encoding != nullptr && directory_config(r).chunked_request != Switch::kOn) {
+    log_request(r, Message::kChunkedRefused, "the request body has no Content-Length; set WSGIChunkedRequest On");
+    return HTTP_LENGTH_REQUIRED;
+  }
+  if (length == nullptr) return OK;
+  if (!is_number(length)) {
+    log_request(r, Message::kContentLength, "the request's Content-Length \"%s\" is no number", length);
+    return HTTP_BAD_REQUEST;
+  }
+  const apr_off_t limit = ap_get_limit_req_body(r);
+  if (limit == 0 || std::strtoll(length, nullptr, 10) <= limit) return OK;
+  log_request(r, Message::kBodyTooLarge, "the request body of %s bytes is larger than LimitRequestBody (%" APR_OFF_T_FMT ")",
+              length, limit);
+  return HTTP_REQUEST_ENTITY_TOO_LARGE;
+}
+
+// Embedded only: a worker reads as another user and says so itself.
+int check_readable(request_rec* r) {
+  if ((r->finfo.valid & APR_FINFO_WPROT) != 0 && (r->finfo.protection & APR_FPROT_WREAD) != 0) return OK;
+  if (access(r->filename, R_OK) == 0) return OK;
+  log_request(r, base::os_error(Message::kScriptClosed,
+                                std::string("script ") + r->filename + " cannot be read by the user that httpd runs as"));
+  return HTTP_FORBIDDEN;
+}
+
+int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, BodyReader* body,
+                    ResponseWriter* writer) {
+  wire::RequestHead head;
+  head.target_flags = target.flags;
+  head.request_flags = facts->flags;
+  head.content_length = facts->content_length;
+  head.script_mtime_us = target.script_mtime_us;
+  head.request_start_us = facts->request_start_us;
+  head.queue_start_us = base::wall_clock_us();
+  head.script = target.script;
+  head.callable = target.callable;
+  head.application_group = target.application_group;
+  const std::string summary =
+      base::escape_line(apr_psprintf(r->pool, "%s %s [%s]", r->method, r->uri, r->log_id != nullptr ? r->log_id : "-"), 256);
+  head.summary = summary;
+  const auto pairs = facts->environ.pairs();
+  head.environ.reserve(pairs.size());
+  for (const gatehouse_pair& pair : pairs)
+    head.environ.push_back({{pair.name.data, pair.name.size}, {pair.value.data, pair.value.size}});
+  return forward_to_daemon(r, {target.group->queue, &target.group->spec, &head, facts->expects_continue}, body, writer);
+}
+
+}  // namespace
+
+int handle_request(request_rec* r) {
+  if (!is_ours(r)) return DECLINED;
+  if (const int status = check_script(r); status != OK) return status;
+  if (const int status = check_body(r); status != OK) return status;
+  Target target;
+  if (const int status = resolve_target(r, &target); status != OK) return status;
+
+  RequestFacts facts(r);
+  gather_facts(r, target, pass_authorization_of(r), &facts);
+  BodyReader body(r);
+  ResponseWriter writer(r);
+  if (target.group != nullptr) return serve_by_daemon(r, target, &facts, &body, &writer);
+  if (const int status = check_readable(r); status != OK) return status;
+  return serve_embedded(r, target, &facts, &body, &writer);
+}
+
+}  // namespace httpd

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "module/python_thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "wsgi/engine_loader.h"
+
+namespace httpd {
+
+const gatehouse_engine_table* PythonThread::started() {
+  base::MutexLock lock(mutex_);
+  if (state_ == State::kIdle) {
+    state_ = State::kStarting;
+    // httpd's own signals go to httpd's threads.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t thread;
+    const int error = pthread_create(&thread, nullptr, on_thread, this);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (error == 0) {
+      pthread_detach(thread);
+    } else {
+      failure_ = {base::Message::kEmbeddedStart, error, "no thread could be made for Python"};
+      state_ = State::kFailed;
+    }
+  }
+  while (state_ == State::kStarting) changed_.wait(mutex_);
+  return state_ == State::kReady ? table_ : nullptr;
+}
+
+bool PythonThread::stop(base::Deadline deadline) {
+  base::MutexLock lock(mutex_);
+  if (state_ != State::kReady && state_ != State::kStarting) return false;
+  while (state_ == State::kStarting && !deadline.passed()) changed_.wait(mutex_, deadline);
+  if (state_ != State::kReady) return state_ == State::kStarting;
+  state_ = State::kStopping;
+  changed_.notify_all();
+  while (state_ != State::kStopped && !deadline.passed()) changed_.wait(mutex_, deadline);
+  return true;
+}
+
+void* PythonThread::on_thread(void* self) noexcept {
+  static_cast<PythonThread*>(self)->run();
+  return nullptr;
+}
+
+void PythonThread::run() {
+  if (const base::Status started = start_engine(); !started) {
+    failure_ = started.error();
+    become(State::kFailed);
+    return;
+  }
+  become(State::kReady);
+  {
+    base::MutexLock lock(mutex_);
+    while (state_ != State::kStopping) changed_.wait(mutex_);
+  }
+  table_->stop("");
+  become(State::kStopped);
+}
+
+base::Status PythonThread::start_engine() {
+  const base::Result<const gatehouse_engine_table*> table = wsgi::open_engine(engine_file_);
+  if (!table) return table.error();
+  gatehouse_error error{};
+  error.size = sizeof error;
+  if (table.value()->start(&python_, &host_, &error) != 0)
+    return base::Error{base::Message::kEmbeddedStart, 0, std::string("Python could not be started: ") + error.text};
+  table_ = table.value();
+  return base::ok();
+}
+
+void PythonThread::become(State state) {
+  base::MutexLock lock(mutex_);
+  state_ = state;
+  changed_.notify_all();
+}
+
+}  // namespace httpd

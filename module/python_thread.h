@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The thread on which Python starts and stops in an httpd child: Python's main thread. Requests run on httpd's
+// threads. One per process, never destroyed: other threads may still run Python when the process ends.
+
+#include <string>
+
+#include "base/mutex.h"
+#include "base/posix.h"
+#include "base/result.h"
+#include "wsgi/engine_abi.h"
+
+namespace httpd {
+
+class PythonThread {
+ public:
+  // The texts of python must live as long as the process.
+  PythonThread(std::string engine, const gatehouse_python& python, const gatehouse_host& host)
+      : engine_file_(std::move(engine)), python_(python), host_(host) {}
+
+  // Starts Python unless it has started; waits for it. NULL when it failed: failure() tells why. Any thread.
+  const gatehouse_engine_table* started();
+  const base::Error& failure() const { return failure_; }
+  // Lets the engine run its exit callbacks; waits until the deadline at most. True when Python had started: the
+  // process must then end by _exit.
+  bool stop(base::Deadline deadline);
+
+ private:
+  enum class State : std::uint8_t { kIdle, kStarting, kReady, kFailed, kStopping, kStopped };
+
+  static void* on_thread(void* self) noexcept;
+  void run();
+  base::Status start_engine();
+  void become(State state);
+
+  const std::string engine_file_;
+  const gatehouse_python python_;
+  const gatehouse_host host_;
+  const gatehouse_engine_table* table_ = nullptr;
+  base::Error failure_{base::Message::kEmbeddedStart, 0, ""};
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  State state_ GH_GUARDED_BY(mutex_) = State::kIdle;
+};
+
+}  // namespace httpd

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "module/relay.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "wire/channel.h"
+#include "wsgi/engine_abi.h"
+
+namespace httpd {
+namespace {
+
+using base::Deadline;
+using base::Message;
+using base::Micros;
+
+constexpr std::size_t kFrames = 32u << 10;      // one read of frames
+constexpr std::size_t kBlock = 64u << 10;       // one read of body bytes, either way
+constexpr std::size_t kDirectBody = 16u << 10;  // so much of a body frame is read into memory that httpd sends from
+constexpr std::size_t kPassOn = 64u << 10;      // appended bytes that are worth a pass through httpd's filters
+// How often a request that has shown no sign of life is looked at: has it been entered?
+constexpr Micros kLook = std::chrono::seconds(1);
+
+long long seconds(Micros duration) { return static_cast<long long>(duration.count() / 1'000'000); }
+
+}  // namespace
+
+Relay::Relay(request_rec* r, const RelayPlan& plan, base::UniqueFd channel, BodyReader* body, ResponseWriter* writer)
+    : r_(r),
+      plan_(plan),
+      channel_(std::move(channel)),
+      body_(body),
+      writer_(writer),
+      reader_(plan.request, plan.more_body ? ResponseReader::Body::kFollows : ResponseReader::Body::kInFirstPart,
+              plan.head_request),
+      to_send_(plan.first_part.substr(plan.sent)),
+      body_left_(plan.body_left),
+      first_part_sent_(to_send_.empty()) {}
+
+Relay::Result Relay::run() {
+  progress();
+  while (step() == Flow::kContinue) continue;
+  return result_;
+}
+
+Relay::Flow Relay::step() {
+  if (body_due_ && to_send_.empty()) {
+    // Reading the client may block for long: what the worker has sent goes on first.
+    return receive() == Flow::kOver ? Flow::kOver : read_client();
+  }
+  const auto events = static_cast<short>(to_send_.empty() ? POLLIN : POLLIN | POLLOUT);
+  const int ready = base::wait_for(channel_.get(), events, next_deadline());
+  if (ready == 0) return on_silence();
+  if (ready < 0) return on_close(errno);
+  if ((ready & POLLOUT) != 0 && send() == Flow::kOver) return Flow::kOver;
+  return (ready & ~POLLOUT) != 0 ? receive() : Flow::kContinue;
+}
+
+Deadline Relay::next_deadline() const {
+  if (!may_be_queued()) return deadline_;
+  const Micros look = std::min(deadline_.when(), base::now() + kLook);
+  return Deadline::at(std::min(look, plan_.queue_deadline.when()));
+}
+
+// Nothing happened up to next_deadline(). A request that waits in the queue, or whose script is being loaded,
+// is told from one that runs by the bytes which its worker leaves unread until then.
+Relay::Flow Relay::on_silence() {
+  if (may_be_queued()) {
+    if (first_part_sent_ && !wire::has_unread(channel_.get())) {
+      entered_ = true;
+      progress();
+      return Flow::kContinue;
+    }
+    if (plan_.queue_deadline.passed()) return over(Result::kQueueTimeout);
+    return deadline_.passed() ? over(Result::kNotTaken) : Flow::kContinue;
+  }
+  if (!deadline_.passed()) return Flow::kContinue;
+  log_request(r_, Message::kResponseTimeout, "group '%.*s': the application sent nothing for %lld s",
+              static_cast<int>(plan_.group.size()), plan_.group.data(), seconds(plan_.timeout));
+  return cut(HTTP_GATEWAY_TIME_OUT);
+}
+
+// A worker that has gone is found out by receive(), which may still find what it has sent before.
+Relay::Flow Relay::send() {
+  const ssize_t sent = wire::send_now(channel_.get(), base::as_bytes(to_send_));
+  if (sent < 0) {
+    to_send_ = {};
+    body_due_ = false;
+    return Flow::kContinue;
+  }
+  if (sent > 0) progress();
+  to_send_.remove_prefix(static_cast<std::size_t>(sent));
+  if (to_send_.empty()) first_part_sent_ = true;
+  return Flow::kContinue;
+}
+
+Relay::Flow Relay::read_client() {
+  if (body_frame_ == nullptr)
+    body_frame_ = std::make_unique_for_overwrite<char[]>(kBlock + 2 * wire::kFrameHeaderSize);
+  const ssize_t size = body_->read(body_frame_.get() + wire::kFrameHeaderSize, kBlock);
+  if (size < 0) {
+    log_request(r_, Message::kRequestBody, "%s", body_->error());
+    return answered(writer_->abort(body_->status()));
+  }
+  progress();
+  std::string header;
+  char* end = body_frame_.get();
+  if (size > 0) {
+    wire::append_frame_header({wire::FrameType::kBody, 0, static_cast<std::uint32_t>(size), plan_.request}, &header);
+    std::memcpy(end, header.data(), header.size());
+    end += header.size() + static_cast<std::size_t>(size);
+    if (body_left_ > 0) body_left_ = std::max<std::int64_t>(body_left_ - size, 0);
+  }
+  if (size == 0 || body_left_ == 0) {
+    header.clear();
+    wire::append_frame_header({wire::FrameType::kBodyEnd, 0, 0, plan_.request}, &header);
+    std::memcpy(end, header.data(), header.size());
+    end += header.size();
+    body_due_ = false;
+  }
+  to_send_ = {body_frame_.get(), static_cast<std::size_t>(end - body_frame_.get())};
+  return send();
+}
+
+// Takes what there is. When nothing more is, the client gets what it has not seen: a streamed piece never waits
+// for the next one.
+Relay::Flow Relay::receive() {
+  for (bool dry = false; !dry;) {
+    const bool direct = reader_.body_left() >= kDirectBody;
+    if ((direct ? receive_body(&dry) : receive_frames(&dry)) == Flow::kOver) return Flow::kOver;
+    if (writer_->buffered() >= kPassOn && passed(writer_->pass()) == Flow::kOver) return Flow::kOver;
+  }
+  return unflushed_ ? passed(writer_->flush()) : Flow::kContinue;
+}
+
+Relay::Flow Relay::receive_frames(bool* dry) {
+  std::byte buffer[kFrames];
+  base::UniqueFd file;
+  const ssize_t size = base::receive_with_fd(channel_.get(), buffer, &file, MSG_DONTWAIT);
+  if (size <= 0) return on_received(size, dry);
+  // The kernel ends a read where a descriptor came, so more may be there.
+  *dry = static_cast<std::size_t>(size) < sizeof buffer && !file.valid();
+  progress();
+  if (file.valid()) reader_.add_descriptor(std::move(file));
+  return on_bytes(std::span(buffer).first(static_cast<std::size_t>(size)));
+}
+
+Relay::Flow Relay::receive_body(bool* dry) {
+  const std::size_t room = std::min<std::size_t>(reader_.body_left(), kBlock);
+  auto* block = static_cast<char*>(std::malloc(room));
+  if (block == nullptr) std::abort();
+  const ssize_t size =
+      base::receive_with_fd(channel_.get(), {reinterpret_cast<std::byte*>(block), room}, nullptr, MSG_DONTWAIT);
+  if (size <= 0) {
+    const int error = errno;
+    std::free(block);
+    errno = error;
+    return on_received(size, dry);
+  }
+  *dry = static_cast<std::size_t>(size) < room;
+  progress();
+  writer_->append_owned(block, static_cast<std::size_t>(size));
+  unflushed_ = true;
+  return reader_.take_body(static_cast<std::uint32_t>(size)) ? Flow::kContinue : garbage(reader_.reason());
+}
+
+// A read that brought nothing.
+Relay::Flow Relay::on_received(ssize_t size, bool* dry) {
+  if (size == 0) return on_close(0);
+  if (errno == EBADMSG) return garbage("descriptors that no frame announces");
+  if (errno != EAGAIN) return on_close(errno);
+  *dry = true;
+  return Flow::kContinue;
+}
+
+Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
+  using Event = ResponseReader::Event;
+  for (;;) {
+    switch (reader_.next(&bytes)) {
+      case Event::kMore:
+        return Flow::kContinue;
+      case Event::kStarted:
+        body_due_ = true;
+        break;
+      case Event::kDeclined:
+        return over(Result::kDeclined);
+      case Event::kHead:
+        on_head();
+        break;
+      case Event::kBody:
+        writer_->append(reader_.body().data(), reader_.body().size());
+        unflushed_ = true;
+        break;
+      case Event::kFile:
+        if (on_file() == Flow::kOver) return Flow::kOver;
+        break;
+      case Event::kLog:
+        log_request_line(r_, reader_.log_level(), reader_.log_line());
+        break;
+      case Event::kEnd:
+        return on_end();
+      case Event::kGarbage:
+        return garbage(reader_.reason());
+    }
+  }
+}
+
+void Relay::on_head() {
+  const wire::ResponseHead& head = reader_.head();
+  writer_->set_status(head.status, head.reason);
+  for (const wire::Pair& header : head.headers) writer_->add_header(header.name, header.value);
+  if (head.content_length >= 0) writer_->set_content_length(head.content_length);
+  unflushed_ = true;
+}
+
+// Whoever runs in the worker chose the file: one that could block a read, or end early, is refused.
+Relay::Flow Relay::on_file() {
+  base::UniqueFd fd = reader_.take_file();
+  const wire::FileRange range = reader_.file();
+  struct stat facts {};
+  if (fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return garbage("a descriptor of no regular file");
+  if (static_cast<std::uint64_t>(facts.st_size) < range.offset + range.length) return garbage("a file that is too short");
+  unflushed_ = true;
+  if (writer_->append_file(std::move(fd), static_cast<std::int64_t>(range.offset),
+                           static_cast<std::int64_t>(range.length)))
+    return Flow::kContinue;
+  log_request(r_, Message::kOutOfDescriptors, "group '%.*s': the file of the response cannot be sent",
+              static_cast<int>(plan_.group.size()), plan_.group.data());
+  return cut(HTTP_INTERNAL_SERVER_ERROR);
+}
+
+Relay::Flow Relay::on_end() {
+  const wire::End& end = reader_.end();
+  if (end.outcome == GATEHOUSE_COMPLETE) return answered(writer_->finish());
+  if (end.outcome == GATEHOUSE_FAILED) return answered(writer_->abort(end.status));
+  return cut(HTTP_INTERNAL_SERVER_ERROR);
+}
+
+// End of file (error 0) or an error instead of END. A reset says that the worker left bytes of the first part
+// unread, so the application was not entered (frame.h).
+Relay::Flow Relay::on_close(int error) {
+  if (!reader_.is_started() && (error == ECONNRESET || !first_part_sent_)) return over(Result::kLost);
+  log_request(r_, Message::kWorkerLost, "group '%.*s': the process ended while it ran the request%s",
+              static_cast<int>(plan_.group.size()), plan_.group.data(),
+              reader_.has_head() ? "; its response is cut off" : "");
+  return cut(HTTP_BAD_GATEWAY);
+}
+
+Relay::Flow Relay::over(Result result) {
+  result_ = result;
+  return Flow::kOver;
+}
+
+Relay::Flow Relay::answered(int status) {
+  status_ = status;
+  return over(Result::kAnswered);
+}
+
+// After the head, the client gets what there is before the connection is aborted, so that the same failure
+// looks the same however the frames happened to arrive.
+Relay::Flow Relay::cut(int status) {
+  if (reader_.has_head() && !writer_->flush()) return answered(OK);
+  return answered(writer_->abort(status));
+}
+
+Relay::Flow Relay::garbage(const char* reason) {
+  log_request(r_, Message::kChannelGarbage, "group '%.*s': the response is refused: %s",
+              static_cast<int>(plan_.group.size()), plan_.group.data(), reason);
+  return cut(HTTP_BAD_GATEWAY);
+}
+
+// A slow client is not the worker's silence. One that has gone ends the request: the worker sees the channel close.
+Relay::Flow Relay::passed(bool client_is_there) {
+  unflushed_ = unflushed_ && writer_->buffered() > 0;
+  progress();
+  return client_is_there ? Flow::kContinue : answered(OK);
+}
+
+}  // namespace httpd

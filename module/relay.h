@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One attempt at a request: its first part and the rest of its body to a worker, the worker's frames to the
+// client, both at the same time. Thread: the request's own.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/posix.h"
+#include "module/brigade.h"
+#include "module/httpd_api.h"
+#include "module/response_reader.h"
+
+namespace httpd {
+
+// What one attempt goes by.
+struct RelayPlan {
+  std::string_view group;          // for log lines
+  std::uint32_t request;           // id
+  std::string_view first_part;     // whole
+  std::size_t sent;                // bytes of it that are in the channel already
+  bool more_body;                  // the client's body goes on after it
+  std::int64_t body_left;          // bytes of that, -1 unknown
+  bool head_request;               // the client's method is HEAD
+  base::Deadline queue_deadline;   // by which the application must be entered
+  base::Micros timeout;            // of each wait for the worker
+};
+
+class Relay {
+ public:
+  enum class Result {
+    kAnswered,      // status() is what the handler returns
+    kDeclined,      // not entered, stale code: send it again
+    kLost,          // not entered, the worker ended: send it again
+    kQueueTimeout,  // not entered by the queue's deadline
+    kNotTaken       // not entered within the timeout
+  };
+
+  Relay(request_rec* r, const RelayPlan& plan, base::UniqueFd channel, BodyReader* body, ResponseWriter* writer);
+
+  // Until the response is complete or has failed, which is logged. Blocks.
+  Result run();
+  int status() const { return status_; }
+
+ private:
+  enum class Flow { kContinue, kOver };
+
+  Flow step();
+  bool may_be_queued() const { return !entered_ && !reader_.is_started(); }
+  base::Deadline next_deadline() const;
+  Flow on_silence();
+
+  Flow send();
+  Flow read_client();
+
+  Flow receive();
+  Flow receive_frames(bool* dry);
+  Flow receive_body(bool* dry);
+  Flow on_received(ssize_t size, std::size_t room, bool* dry);
+  Flow on_bytes(std::span<const std::byte> bytes);
+  void on_head();
+  Flow on_file();
+  Flow on_end();
+  Flow on_close(int error);
+
+  Flow over(Result result);
+  Flow answered(int status);
+  Flow cut(int status);
+  Flow garbage(const char* reason);
+  Flow passed(bool client_is_there);
+  void progress() { deadline_ = base::Deadline::after(plan_.timeout); }
+
+  request_rec* r_;
+  const RelayPlan& plan_;
+  base::UniqueFd channel_;
+  BodyReader* body_;
+  ResponseWriter* writer_;
+  ResponseReader reader_;
+  base::Deadline deadline_ = base::Deadline::never();
+  std::string_view to_send_;  // of the first part, later of body_frame_
+  std::unique_ptr<char[]> body_frame_;
+  std::int64_t body_left_;
+  bool first_part_sent_;
+  bool entered_ = false;    // the kernel says that the worker has read all of the first part
+  bool body_due_ = false;   // the worker wants what the client still has of the body
+  bool unflushed_ = false;  // the writer holds something that the client should see
+  Result result_ = Result::kAnswered;
+  int status_ = OK;
+};
+
+}  // namespace httpd

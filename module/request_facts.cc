@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "module/request_facts.h"
+
+#include <strings.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstring>
+
+namespace httpd {
+namespace {
+
+std::string_view decimal(std::int64_t number, wsgi::Arena& arena) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+  const auto size = static_cast<std::size_t>(end - digits);
+  char* text = arena.allocate(size);
+  std::memcpy(text, digits, size);
+  return {text, size};
+}
+
+// The pid of this process, formatted once: children are forked, so it is compared and not only cached.
+std::string_view own_pid() {
+  struct Text {
+    pid_t pid = 0;
+    std::size_t size = 0;
+    char digits[16];
+  };
+  thread_local Text text;
+  if (const pid_t pid = getpid(); text.pid != pid) {
+    text.pid = pid;
+    text.size = static_cast<std::size_t>(std::to_chars(text.digits, text.digits + sizeof text.digits, pid).ptr -
+                                         text.digits);
+  }
+  return {text.digits, text.size};
+}
+
+// RFC 9112 section 3: the target as the client wrote it, the second word of the request line.
+std::string_view raw_target(const request_rec* r) {
+  const std::string_view line = view_of(r->the_request);
+  const std::size_t method_end = line.find(' ');
+  if (method_end == std::string_view::npos) return {};
+  const std::size_t begin = line.find_first_not_of(' ', method_end);
+  if (begin == std::string_view::npos) return {};
+  return line.substr(begin, line.find(' ', begin) - begin);
+}
+
+std::string_view request_uri(const request_rec* r, const core_dir_config& core) {
+  if (core.cgi_var_rules != nullptr) {
+    const auto* rule = static_cast<const char*>(apr_hash_get(core.cgi_var_rules, "REQUEST_URI", APR_HASH_KEY_STRING));
+    if (rule != nullptr && std::strcmp(rule, "current-uri") == 0) return r->uri;
+  }
+  return raw_target(r);
+}
+
+// WSGIMapHEADToGET Auto: a filter that changes content (deflate) must see what a GET would give.
+std::string_view method_of(const request_rec* r) {
+  const bool is_head = r->method_number == M_GET && r->header_only != 0;
+  if (is_head && r->output_filters->frec->ftype < AP_FTYPE_PROTOCOL) return "GET";
+  return r->method;
+}
+
+// The file itself: with "proxy-noquery" the part behind '?' is no part of its name.
+std::string_view script_filename(const request_rec* r) {
+  const std::string_view file = view_of(r->filename);
+  return apr_table_get(r->notes, "proxy-noquery") != nullptr ? file.substr(0, file.find('?')) : file;
+}
+
+void add_if(wsgi::EnvironList& environ, std::string_view name, const char* value) {
+  if (value != nullptr) environ.add_computed(name, value);
+}
+
+void add_user(request_rec* r, wsgi::EnvironList& environ) {
+  if (r->user != nullptr) {
+    environ.add_computed("REMOTE_USER", r->user);
+  } else if (r->prev != nullptr) {
+    for (const request_rec* before = r->prev; before != nullptr; before = before->prev) {
+      if (before->user == nullptr) continue;
+      environ.add_computed("REDIRECT_REMOTE_USER", before->user);
+      break;
+    }
+  }
+  add_if(environ, "AUTH_TYPE", r->ap_auth_type);
+}
+
+void add_redirect(request_rec* r, const core_dir_config& core, wsgi::EnvironList& environ) {
+  if (r->prev == nullptr) return;
+  const bool qualify = core.qualify_redirect_url == AP_CORE_CONFIG_ON;
+  add_if(environ, "REDIRECT_URL", qualify ? ap_construct_url(r->pool, r->prev->uri, r->prev) : r->prev->uri);
+  add_if(environ, "REDIRECT_QUERY_STRING", r->prev->args);
+}
+
+void add_cgi(request_rec* r, const core_dir_config& core, wsgi::EnvironList& environ) {
+  conn_rec* c = r->connection;
+  wsgi::Arena& arena = environ.arena();
+  environ.add_computed("REQUEST_METHOD", method_of(r));
+  environ.add_computed("SCRIPT_NAME", script_name(r, arena));
+  environ.add_computed("PATH_INFO", wsgi::collapse_slashes(view_of(r->path_info), arena));
+  environ.add_computed("QUERY_STRING", view_of(r->args));
+  environ.add_computed("REQUEST_URI", request_uri(r, core));
+  environ.add_computed("SERVER_PROTOCOL", view_of(r->protocol));
+  environ.add_computed("SERVER_NAME", ap_escape_html(r->pool, ap_get_server_name_for_url(r)));
+  environ.add_computed("SERVER_PORT", decimal(ap_get_server_port(r), arena));
+  environ.add_computed("SERVER_ADDR", view_of(c->local_ip));
+  environ.add_computed("SERVER_SOFTWARE", ap_get_server_banner());
+  add_if(environ, "SERVER_ADMIN", r->server->server_admin);
+  environ.add_computed("REMOTE_ADDR", view_of(r->useragent_ip));
+  environ.add_computed("REMOTE_PORT", decimal(c->client_addr->port, arena));
+  add_user(r, environ);
+  environ.add_computed("DOCUMENT_ROOT", view_of(ap_document_root(r)));
+  environ.add_computed("CONTEXT_PREFIX", view_of(ap_context_prefix(r)));
+  environ.add_computed("CONTEXT_DOCUMENT_ROOT", view_of(ap_context_document_root(r)));
+  environ.add_computed("SCRIPT_FILENAME", script_filename(r));
+  environ.add_computed("REQUEST_SCHEME", view_of(ap_http_scheme(r)));
+  add_redirect(r, core, environ);
+}
+
+template <typename Function>
+void for_each(const apr_table_t* table, Function&& function) {
+  const apr_array_header_t& entries = *apr_table_elts(table);
+  for (int i = 0; i < entries.nelts; ++i) {
+    const apr_table_entry_t& entry = APR_ARRAY_IDX(&entries, i, apr_table_entry_t);
+    if (entry.key != nullptr) function(std::string_view(entry.key), view_of(entry.val));
+  }
+}
+
+// SetEnv and its relatives. PATH is httpd's own and HTTPS is spent on wsgi.url_scheme: neither is shown.
+void add_configured(request_rec* r, RequestFacts* facts) {
+  bool is_https = false;
+  for_each(r->subprocess_env, [&](std::string_view name, std::string_view value) {
+    if (name == "HTTPS") {
+      is_https = is_https || wsgi::is_https_value(value);
+    } else if (name != "PATH") {
+      facts->environ.add_configured(name, value);
+    }
+  });
+  if (is_https || ap_ssl_conn_is_ssl(r->connection)) facts->flags |= GATEHOUSE_HTTPS;
+}
+
+// What the module knows of the keys of compat.md 4.2; the engine adds the others.
+void add_mod_wsgi(request_rec* r, const Target& target, wsgi::EnvironList& environ) {
+  conn_rec* c = r->connection;
+  environ.add_computed("apache.version", configuration()->httpd_version);
+  environ.add_computed("mod_wsgi.process_group",
+                       target.group != nullptr ? std::string_view(target.group->spec.name) : std::string_view(""));
+  environ.add_computed("mod_wsgi.application_group", target.application_group);
+  environ.add_computed("mod_wsgi.callable_object", target.callable);
+  environ.add_computed("mod_wsgi.request_handler", r->handler);
+  environ.add_computed("mod_wsgi.handler_script", "");
+  environ.add_computed("mod_wsgi.script_name", environ.find("SCRIPT_NAME"));
+  environ.add_computed("mod_wsgi.path_info", environ.find("PATH_INFO"));
+  add_if(environ, "mod_wsgi.listener_host", c->local_host);
+  environ.add_computed("mod_wsgi.listener_port", decimal(c->local_addr->port, environ.arena()));
+  environ.add_computed("mod_wsgi.server_pid", own_pid());
+  if (r->log_id == nullptr) ap_run_generate_log_id(c, r, &r->log_id);
+  add_if(environ, "mod_wsgi.request_id", r->log_id);
+  add_if(environ, "mod_wsgi.connection_id", c->log_id);
+}
+
+std::int64_t body_length(const request_rec* r) {
+  if (apr_table_get(r->headers_in, "Transfer-Encoding") != nullptr) return -1;
+  const char* length = apr_table_get(r->headers_in, "Content-Length");
+  if (length != nullptr) return std::strtoll(length, nullptr, 10);
+  // HTTP/2 has bodies without either header; without one, httpd's filter answers end-of-stream at once.
+  return r->proto_num >= HTTP_VERSION(2, 0) && r->method_number != M_GET ? -1 : 0;
+}
+
+}  // namespace
+
+std::string_view script_name(const request_rec* r, wsgi::Arena& arena) {
+  const std::string_view uri = view_of(r->uri);
+  if (r->path_info == nullptr || r->path_info[0] == '\0') return wsgi::collapse_slashes(uri, arena);
+  const int end = ap_find_path_info(r->uri, r->path_info);
+  return wsgi::collapse_slashes(uri.substr(0, static_cast<std::size_t>(end)), arena);
+}
+
+void gather_facts(request_rec* r, const Target& target, wsgi::PassAuthorization pass_authorization,
+                  RequestFacts* facts) {
+  const auto& core = *static_cast<core_dir_config*>(ap_get_core_module_config(r->per_dir_config));
+  add_cgi(r, core, facts->environ);
+  const wsgi::EnvironRules rules{pass_authorization};
+  for_each(r->headers_in, [&](std::string_view name, std::string_view value) {
+    facts->environ.add_header(name, value, rules);
+  });
+  add_configured(r, facts);
+  add_mod_wsgi(r, target, facts->environ);
+  if (r->header_only != 0 && r->method_number == M_GET) facts->flags |= GATEHOUSE_HEAD_REQUEST;
+  facts->content_length = body_length(r);
+  facts->request_start_us = r->request_time;
+  facts->expects_continue = r->expecting_100 != 0;
+}
+
+}  // namespace httpd

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "module/response_reader.h"
+
+#include <utility>
+
+#include "wsgi/engine_abi.h"
+#include "wsgi/header_rules.h"
+
+namespace httpd {
+namespace {
+
+using wire::FrameType;
+
+std::string_view text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// The first header that breaks a rule, or a Content-Length that the head does not tell; "" = none.
+std::string objection(const wire::ResponseHead& head) {
+  for (std::size_t i = 0; i < head.headers.size(); ++i) {
+    const auto& [name, value] = head.headers[i];
+    if (wsgi::Refusal refusal = wsgi::check_header(i, name, value)) return std::move(refusal.message);
+    if (!wsgi::equal_ignoring_case(name, "content-length")) continue;
+    std::int64_t length = -1;
+    if (wsgi::Refusal refusal = wsgi::parse_content_length(value, &length)) return std::move(refusal.message);
+    if (length != head.content_length) return "two lengths of one response";
+  }
+  for (const char c : head.reason)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return "a control character in the reason";
+  return {};
+}
+
+}  // namespace
+
+void ResponseReader::add_descriptor(base::UniqueFd fd) {
+  if (descriptor_.valid()) {
+    refuse("a descriptor too many");
+  } else {
+    descriptor_ = std::move(fd);
+  }
+}
+
+ResponseReader::Event ResponseReader::next(std::span<const std::byte>* input) {
+  if (reason_ != nullptr) return Event::kGarbage;
+  switch (decoder_.next(input)) {
+    case wire::FrameDecoder::Step::kMore:
+      return Event::kMore;
+    case wire::FrameDecoder::Step::kGarbage:
+      return refuse(decoder_.reason());
+    case wire::FrameDecoder::Step::kBody:
+      body_ = text(decoder_.payload());
+      return count(body_.size()) ? Event::kBody : refuse("a body longer than its Content-Length");
+    case wire::FrameDecoder::Step::kFrame:
+      return on_frame();
+  }
+  return Event::kGarbage;
+}
+
+bool ResponseReader::take_body(std::uint32_t size) {
+  decoder_.take_body(size);
+  if (count(size)) return true;
+  refuse("a body longer than its Content-Length");
+  return false;
+}
+
+ResponseReader::Event ResponseReader::on_frame() {
+  switch (decoder_.header().type) {
+    case FrameType::kStarted:
+      started_ = true;
+      return request_body_ == Body::kFollows ? Event::kStarted : refuse("nothing is held back of the request body");
+    case FrameType::kDeclined:
+      return Event::kDeclined;
+    case FrameType::kResponseHead:
+      return on_head();
+    case FrameType::kFile:
+      return on_file();
+    case FrameType::kLog:
+      return wire::decode_log(decoder_.payload(), &log_level_, &body_) ? Event::kLog : refuse("a malformed log line");
+    case FrameType::kEnd:
+      return on_end();
+    default:
+      return refuse("a frame out of place");
+  }
+}
+
+ResponseReader::Event ResponseReader::on_head() {
+  if (!wire::decode_response_head(decoder_.payload(), &head_)) return refuse("a malformed response head");
+  refusal_ = objection(head_);
+  if (!refusal_.empty()) return refuse(refusal_.c_str());
+  started_ = has_head_ = true;
+  // httpd itself drops the body of these.
+  unbounded_ = head_.content_length < 0 || wsgi::has_no_body(head_.status, head_request_);
+  room_ = unbounded_ ? 0 : static_cast<std::uint64_t>(head_.content_length);
+  return Event::kHead;
+}
+
+ResponseReader::Event ResponseReader::on_file() {
+  if (!wire::decode_file(decoder_.payload(), &file_)) return refuse("a malformed file range");
+  if (!descriptor_.valid()) return refuse("a file without a descriptor");
+  return count(file_.length) ? Event::kFile : refuse("a body longer than its Content-Length");
+}
+
+ResponseReader::Event ResponseReader::on_end() {
+  wire::decode_end(decoder_.payload(), &end_);
+  started_ = true;
+  if (descriptor_.valid()) return refuse("a descriptor without a file");
+  switch (end_.outcome) {
+    case GATEHOUSE_COMPLETE:
+      if (!has_head_) return refuse("a response without a head");
+      return unbounded_ || room_ == 0 ? Event::kEnd : refuse("a body shorter than its Content-Length");
+    case GATEHOUSE_FAILED:
+      if (has_head_ || end_.status < 400 || end_.status > 599) return refuse("a failure after the head, or without a status");
+      return Event::kEnd;
+    case GATEHOUSE_TRUNCATED:
+      return has_head_ ? Event::kEnd : refuse("a response cut before its head");
+    default:
+      return refuse("an unknown outcome");
+  }
+}
+
+ResponseReader::Event ResponseReader::refuse(const char* reason) {
+  reason_ = reason;
+  descriptor_.reset();
+  return Event::kGarbage;
+}
+
+bool ResponseReader::count(std::uint64_t size) {
+  if (unbounded_) return true;
+  if (size > room_) return false;
+  room_ -= size;
+  return true;
+}
+
+}  // namespace httpd
