@@ -80,7 +80,7 @@ daemon := $(call objects,daemon)
 cgi := $(call objects,cgi)
 
 # Files of module/ that need neither httpd nor Python: unit tests link these.
-MODULE_PURE =
+MODULE_PURE = module/response_reader.cc
 module_pure = $(MODULE_PURE:%.cc=$(BUILD)/obj/%.o)
 
 products = \

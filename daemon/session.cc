@@ -405,7 +405,7 @@ void Session::handle(gatehouse_outcome* outcome) {
 
 // The rest of the response and END in one piece. Without END the child sees that the response is cut.
 void Session::end(const gatehouse_outcome& outcome) {
-  if (gone_) return;
+  if (gone_ || (outcome.result == GATEHOUSE_ABORTED && !head_refused_)) return;
   if (outcome.result == GATEHOUSE_DECLINED) {
     wire::append_frame_header({FrameType::kDeclined, 0, 0, request_}, &output_);
   } else {

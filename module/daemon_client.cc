@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "base/bytes.h"
 #include "module/relay.h"
 #include "wire/channel.h"
 #include "wsgi/engine_abi.h"
@@ -46,11 +47,12 @@ class Forwarding {
  private:
   bool make_first_part();
   bool read_first_body(std::string* into);
-  bool open_channel(base::UniqueFd* channel);
+  bool submit(base::UniqueFd* channel);
   bool send_ticket(int worker_end);
-  bool fail(int status) { return status_ = status, false; }
-  template <typename... Arguments>
-  bool unavailable(Message message, const char* format, Arguments... arguments);
+  bool wait_for_room(Deadline deadline);
+  bool fail(int status);
+  bool unavailable(Message message, const std::string& what);
+  std::string group() const { return "group '" + spec_.name + "': "; }
 
   request_rec* r_;
   int queue_;
@@ -62,5 +64,133 @@ class Forwarding {
   std::string first_part_;
   int status_ = OK;  // once something has failed
 };
+
+int Forwarding::run() {
+  if (!make_first_part()) return status_;
+  plan_.queue_deadline = spec_.queue_timeout > 0 ? Deadline::after(Micros(spec_.queue_timeout)) : Deadline::never();
+  for (int lost = 0, declined = 0; lost < kMaxLost && declined < kMaxDeclined;) {
+    base::UniqueFd channel;
+    if (!submit(&channel)) return status_;
+    Relay relay(r_, plan_, std::move(channel), body_, writer_);
+    switch (relay.run()) {
+      case Relay::Result::kAnswered:
+        return relay.status();
+      case Relay::Result::kDeclined:
+        ++declined;
+        break;
+      case Relay::Result::kLost:
+        ++lost;
+        break;
+      case Relay::Result::kQueueTimeout:
+        unavailable(Message::kQueueTimeout, "no thread took the request within queue-timeout");
+        return status_;
+      case Relay::Result::kNotTaken:
+        unavailable(Message::kQueueTimeout, "no thread took the request within socket-timeout");
+        return status_;
+    }
+  }
+  unavailable(Message::kRequestGivenBack, "every process that took the request ended, or left, before it ran it");
+  return status_;
+}
+
+// As much of the body as fits goes along, so that a request with a small one costs one write and one read.
+bool Forwarding::make_first_part() {
+  std::string body;
+  if (head_.content_length != 0 && !plan_.more_body && !read_first_body(&body)) return false;
+  first_part_.reserve(4096 + body.size());
+  wire::append_request_head(head_, plan_.request, plan_.more_body ? wire::kMoreBody : 0, &first_part_);
+  if (first_part_.size() > wire::kMaxRequestHead || head_.environ.size() > wire::kMaxPairs) {
+    log_request(r_, Message::kRequestTooLarge, "%sits variables take %zu bytes", group().c_str(), first_part_.size());
+    return fail(HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
+  }
+  if (!body.empty()) {
+    wire::append_frame_header({wire::FrameType::kBody, 0, static_cast<std::uint32_t>(body.size()), plan_.request},
+                              &first_part_);
+    first_part_.append(body);
+  }
+  if (!plan_.more_body) wire::append_frame_header({wire::FrameType::kBodyEnd, 0, 0, plan_.request}, &first_part_);
+  wire::set_first_part_size(&first_part_, 0, static_cast<std::uint32_t>(first_part_.size()));
+  plan_.first_part = first_part_;
+  return true;
+}
+
+// Reads until the body ends or the first part is full; sets what is left of it.
+bool Forwarding::read_first_body(std::string* into) {
+  const bool is_known = plan_.body_left > 0;
+  into->resize(is_known ? std::min<std::uint64_t>(static_cast<std::uint64_t>(plan_.body_left), wire::kMaxFirstBody)
+                        : wire::kMaxFirstBody);
+  std::size_t size = 0;
+  ssize_t count = 1;
+  while (size < into->size() && (count = body_->read(into->data() + size, into->size() - size)) > 0)
+    size += static_cast<std::size_t>(count);
+  if (count < 0) {
+    log_request(r_, Message::kRequestBody, "%s", body_->error());
+    return fail(body_->status());
+  }
+  into->resize(size);
+  if (is_known) plan_.body_left -= static_cast<std::int64_t>(size);
+  plan_.more_body = count > 0 && plan_.body_left != 0;
+  return true;
+}
+
+// A new channel with the first part in it, or as much of that as fits, and its ticket in the queue.
+bool Forwarding::submit(base::UniqueFd* channel) {
+  base::Result<std::pair<base::UniqueFd, base::UniqueFd>> ends = base::socket_pair(SOCK_STREAM);
+  if (!ends) {
+    log_request(r_, ends.error());
+    ask_to_retry(r_);
+    return fail(HTTP_SERVICE_UNAVAILABLE);
+  }
+  auto& [ours, theirs] = ends.value();
+  const ssize_t sent = wire::send_now(ours.get(), base::as_bytes(first_part_));
+  plan_.sent = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  if (!send_ticket(theirs.get())) return false;
+  *channel = std::move(ours);
+  return true;
+}
+
+bool Forwarding::send_ticket(int worker_end) {
+  const Micros now = base::now();
+  wire::Ticket ticket;
+  ticket.request = plan_.request;
+  ticket.sent_us = now.count();
+  ticket.deadline_us = plan_.queue_deadline.is_never() ? 0 : plan_.queue_deadline.when().count();
+  std::array<std::byte, wire::kTicketSize> bytes;
+  wire::encode(ticket, bytes);
+  const Deadline deadline =
+      plan_.queue_deadline.is_never() ? Deadline::at(now + Micros(spec_.connect_timeout)) : plan_.queue_deadline;
+  while (base::send_with_fd(queue_, bytes, worker_end, MSG_DONTWAIT) < 0) {
+    if (errno != EAGAIN && errno != ENOBUFS && errno != ETOOMANYREFS)
+      return unavailable(Message::kGroupUnavailable, "it takes no requests");
+    if (!wait_for_room(deadline)) return unavailable(Message::kQueueFull, "its queue is full");
+  }
+  return true;
+}
+
+// False: the deadline has passed.
+bool Forwarding::wait_for_room(Deadline deadline) {
+  if (deadline.passed()) return false;
+  const bool is_full = errno == EAGAIN;
+  // With too many descriptors in flight the socket itself is writable: then only time helps.
+  base::wait_for(is_full ? queue_ : -1, POLLOUT, Deadline::at(std::min(deadline.when(), base::now() + kRetryQueue)));
+  return true;
+}
+
+bool Forwarding::fail(int status) {
+  status_ = status;
+  return false;
+}
+
+bool Forwarding::unavailable(Message message, const std::string& what) {
+  log_request(r_, base::Error{message, 0, group() + what});
+  ask_to_retry(r_);
+  return fail(HTTP_SERVICE_UNAVAILABLE);
+}
+
 }  // namespace
+
+int forward_to_daemon(request_rec* r, const DaemonRequest& request, BodyReader* body, ResponseWriter* writer) {
+  return Forwarding(r, request, body, writer).run();
+}
+
 }  // namespace httpd

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/bytes.h"
 #include "wire/channel.h"
 #include "wsgi/engine_abi.h"
 
@@ -31,6 +32,8 @@ constexpr Micros kLook = std::chrono::seconds(1);
 long long seconds(Micros duration) { return static_cast<long long>(duration.count() / 1'000'000); }
 
 }  // namespace
+
+void ask_to_retry(request_rec* r) { apr_table_setn(r->err_headers_out, "Retry-After", "1"); }
 
 Relay::Relay(request_rec* r, const RelayPlan& plan, base::UniqueFd channel, BodyReader* body, ResponseWriter* writer)
     : r_(r),
@@ -102,8 +105,7 @@ Relay::Flow Relay::send() {
 }
 
 Relay::Flow Relay::read_client() {
-  if (body_frame_ == nullptr)
-    body_frame_ = std::make_unique_for_overwrite<char[]>(kBlock + 2 * wire::kFrameHeaderSize);
+  if (body_frame_ == nullptr) body_frame_ = std::make_unique_for_overwrite<char[]>(kBlock + 2 * wire::kFrameHeaderSize);
   const ssize_t size = body_->read(body_frame_.get() + wire::kFrameHeaderSize, kBlock);
   if (size < 0) {
     log_request(r_, Message::kRequestBody, "%s", body_->error());
@@ -137,14 +139,16 @@ Relay::Flow Relay::receive() {
     if ((direct ? receive_body(&dry) : receive_frames(&dry)) == Flow::kOver) return Flow::kOver;
     if (writer_->buffered() >= kPassOn && passed(writer_->pass()) == Flow::kOver) return Flow::kOver;
   }
-  return unflushed_ ? passed(writer_->flush()) : Flow::kContinue;
+  if (!unflushed_) return Flow::kContinue;
+  unflushed_ = false;
+  return passed(writer_->flush());
 }
 
 Relay::Flow Relay::receive_frames(bool* dry) {
   std::byte buffer[kFrames];
   base::UniqueFd file;
   const ssize_t size = base::receive_with_fd(channel_.get(), buffer, &file, MSG_DONTWAIT);
-  if (size <= 0) return on_received(size, dry);
+  if (size <= 0) return on_nothing(size, dry);
   // The kernel ends a read where a descriptor came, so more may be there.
   *dry = static_cast<std::size_t>(size) < sizeof buffer && !file.valid();
   progress();
@@ -162,7 +166,7 @@ Relay::Flow Relay::receive_body(bool* dry) {
     const int error = errno;
     std::free(block);
     errno = error;
-    return on_received(size, dry);
+    return on_nothing(size, dry);
   }
   *dry = static_cast<std::size_t>(size) < room;
   progress();
@@ -172,7 +176,7 @@ Relay::Flow Relay::receive_body(bool* dry) {
 }
 
 // A read that brought nothing.
-Relay::Flow Relay::on_received(ssize_t size, bool* dry) {
+Relay::Flow Relay::on_nothing(ssize_t size, bool* dry) {
   if (size == 0) return on_close(0);
   if (errno == EBADMSG) return garbage("descriptors that no frame announces");
   if (errno != EAGAIN) return on_close(errno);
@@ -226,7 +230,8 @@ Relay::Flow Relay::on_file() {
   const wire::FileRange range = reader_.file();
   struct stat facts {};
   if (fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return garbage("a descriptor of no regular file");
-  if (static_cast<std::uint64_t>(facts.st_size) < range.offset + range.length) return garbage("a file that is too short");
+  if (static_cast<std::uint64_t>(facts.st_size) < range.offset + range.length)
+    return garbage("a file that is too short");
   unflushed_ = true;
   if (writer_->append_file(std::move(fd), static_cast<std::int64_t>(range.offset),
                            static_cast<std::int64_t>(range.length)))
@@ -239,7 +244,10 @@ Relay::Flow Relay::on_file() {
 Relay::Flow Relay::on_end() {
   const wire::End& end = reader_.end();
   if (end.outcome == GATEHOUSE_COMPLETE) return answered(writer_->finish());
-  if (end.outcome == GATEHOUSE_FAILED) return answered(writer_->abort(end.status));
+  if (end.outcome == GATEHOUSE_FAILED) {
+    if (end.status == HTTP_SERVICE_UNAVAILABLE) ask_to_retry(r_);
+    return answered(writer_->abort(end.status));
+  }
   return cut(HTTP_INTERNAL_SERVER_ERROR);
 }
 
@@ -278,7 +286,6 @@ Relay::Flow Relay::garbage(const char* reason) {
 
 // A slow client is not the worker's silence. One that has gone ends the request: the worker sees the channel close.
 Relay::Flow Relay::passed(bool client_is_there) {
-  unflushed_ = unflushed_ && writer_->buffered() > 0;
   progress();
   return client_is_there ? Flow::kContinue : answered(OK);
 }

@@ -17,17 +17,20 @@
 
 namespace httpd {
 
+// Retry-After: 1, for a 503.
+void ask_to_retry(request_rec* r);
+
 // What one attempt goes by.
 struct RelayPlan {
-  std::string_view group;          // for log lines
-  std::uint32_t request;           // id
-  std::string_view first_part;     // whole
-  std::size_t sent;                // bytes of it that are in the channel already
-  bool more_body;                  // the client's body goes on after it
-  std::int64_t body_left;          // bytes of that, -1 unknown
-  bool head_request;               // the client's method is HEAD
-  base::Deadline queue_deadline;   // by which the application must be entered
-  base::Micros timeout;            // of each wait for the worker
+  std::string_view group;                                   // for log lines
+  std::uint32_t request;                                    // id
+  std::string_view first_part;                              // whole
+  std::size_t sent;                                         // bytes of it that are in the channel already
+  bool more_body;                                           // the client's body goes on after it
+  std::int64_t body_left;                                   // bytes of that, -1 unknown
+  bool head_request;                                        // the client's method is HEAD
+  base::Deadline queue_deadline = base::Deadline::never();  // by which the application must be entered
+  base::Micros timeout;                                     // of each wait for the worker
 };
 
 class Relay {
@@ -60,7 +63,7 @@ class Relay {
   Flow receive();
   Flow receive_frames(bool* dry);
   Flow receive_body(bool* dry);
-  Flow on_received(ssize_t size, std::size_t room, bool* dry);
+  Flow on_nothing(ssize_t size, bool* dry);
   Flow on_bytes(std::span<const std::byte> bytes);
   void on_head();
   Flow on_file();

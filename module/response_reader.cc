@@ -109,7 +109,8 @@ ResponseReader::Event ResponseReader::on_end() {
       if (!has_head_) return refuse("a response without a head");
       return unbounded_ || room_ == 0 ? Event::kEnd : refuse("a body shorter than its Content-Length");
     case GATEHOUSE_FAILED:
-      if (has_head_ || end_.status < 400 || end_.status > 599) return refuse("a failure after the head, or without a status");
+      if (has_head_ || end_.status < 400 || end_.status > 599)
+        return refuse("a failure after the head, or without a status");
       return Event::kEnd;
     case GATEHOUSE_TRUNCATED:
       return has_head_ ? Event::kEnd : refuse("a response cut before its head");
