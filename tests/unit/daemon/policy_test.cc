@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/policy.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace std::chrono_literals;
+using gatehoused::Backoff;
+using gatehoused::Census;
+using gatehoused::Micros;
+
+TEST_GROUP(Backoff) {
+  Backoff backoff;
+  Micros now = 1000s;
+
+  // Dies at once whenever it may start; the delay until it may start again.
+  Micros dies_quickly() {
+    if (backoff.not_before > now) now = backoff.not_before;
+    backoff = after_death(backoff, 1s, now);
+    return backoff.not_before - now;
+  }
+  void equal(Micros expected, Micros actual) { LONGS_EQUAL(expected.count(), actual.count()); }
+};
+
+TEST(Backoff, TheFirstDeathIsReplacedAtOnce) {
+  backoff = after_death(backoff, 1s, now);
+  CHECK(may_start(backoff, now));
+}
+
+TEST(Backoff, DelaysDoubleUpToTenSeconds) {
+  const Micros expected[] = {0ms, 100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms, 6400ms, 10s, 10s};
+  for (const Micros delay : expected) equal(delay, dies_quickly());
+  for (int i = 0; i < 100; ++i) equal(10s, dies_quickly());
+}
+
+TEST(Backoff, ADeathAfterALongLifeDoesNotCount) {
+  for (int i = 0; i < 5; ++i) {
+    backoff = after_death(backoff, 5s, now += 5s);
+    CHECK(may_start(backoff, now));
+  }
+}
+
+TEST(Backoff, DeathsWhileADelayRunsCountAsOne) {
+  dies_quickly();
+  for (int i = 0; i < 8; ++i) backoff = after_death(backoff, 1s, now);
+  equal(100ms, backoff.not_before - now);
+}
+
+TEST(Backoff, AMinuteWithoutQuickDeathsIsForgiven) {
+  for (int i = 0; i < 6; ++i) dies_quickly();
+  now = backoff.not_before + 61s;
+  equal(0ms, dies_quickly());
+}
+
+TEST_GROUP(ForksDue) {
+  Backoff backoff;
+  Micros now = 1000s;
+  Census census{.wanted = 4, .taking = 1, .free_slots = 9, .zygote_up = true, .ending = false};
+  std::size_t due() { return forks_due(census, backoff, now); }
+};
+
+TEST(ForksDue, AreWhatIsMissing) { LONGS_EQUAL(3, due()); }
+
+TEST(ForksDue, AreNoneWhenEnoughTakeTickets) {
+  census.taking = 4;
+  LONGS_EQUAL(0, due());
+  census.taking = 5;
+  LONGS_EQUAL(0, due());
+}
+
+TEST(ForksDue, AreNoMoreThanFreeSlots) {
+  census.free_slots = 2;
+  LONGS_EQUAL(2, due());
+}
+
+TEST(ForksDue, AreNoneWithoutAZygoteOrAtTheEnd) {
+  census.zygote_up = false;
+  LONGS_EQUAL(0, due());
+  census.zygote_up = census.ending = true;
+  LONGS_EQUAL(0, due());
+}
+
+TEST(ForksDue, WaitForTheBackoff) {
+  backoff.not_before = now + 1ms;
+  LONGS_EQUAL(0, due());
+  now += 1ms;
+  LONGS_EQUAL(3, due());
+}
+
+TEST_GROUP(TimeToFinish) {
+  wire::GroupSpec spec;
+  Micros prompt() { return time_to_finish(gatehoused::Ending::kPrompt, spec); }
+};
+
+TEST(TimeToFinish, IsTheShutdownTimeoutWhenHttpdStops) {
+  spec.shutdown_timeout = 120'000'000;
+  CHECK(prompt() == 120s);
+}
+
+TEST(TimeToFinish, IsThirtySecondsOtherwise) {
+  CHECK(time_to_finish(gatehoused::Ending::kPeaceful, spec) == 30s);
+  spec.shutdown_timeout = 0;
+  CHECK(prompt() == 30s);
+}
+
+TEST(TimeToFinish, LeavesSlotsForThoseWhoAreSlowToLeave) { CHECK(gatehoused::slots_for(2) > 4); }
