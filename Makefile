@@ -172,6 +172,7 @@ unit-$(1): $(BUILD)/unit/$(1) $(fake_engine)
 endef
 fake_engine = $(patsubst %,$(BUILD)/tests/engine-cpython-3.99.so,$(wildcard tests/fake_engine.c))
 $(foreach room,$(unit_rooms),$(eval $(call unit_room_rules,$(room))))
+unit-daemon: $(BUILD)/gatehoused
 
 $(BUILD)/tests/engine-cpython-3.99.so: $(BUILD)/obj/tests/fake_engine.o lib/python/engine.map
 	$(call say,LINK)mkdir -p $(@D); $(CC) -shared -o $@ $< $(ld_flags) -Wl,--version-script=lib/python/engine.map

@@ -84,7 +84,8 @@ RunningGroup::~RunningGroup() {
   std::filesystem::remove_all(directory_);
 }
 
-void RunningGroup::start() {
+template <typename Run>
+void RunningGroup::fork_supervisor(Run run) {
   std::pair<base::UniqueFd, base::UniqueFd> control = base::socket_pair(SOCK_STREAM).value();
   std::pair<base::UniqueFd, base::UniqueFd> queue = base::socket_pair(SOCK_SEQPACKET).value();
   const base::UniqueFd log_fd(open(log_file_.c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0666));
@@ -93,14 +94,43 @@ void RunningGroup::start() {
     control.first.reset();
     queue.first.reset();
     dup2(log_fd.get(), STDERR_FILENO);
-    gatehoused::set_log_level(static_cast<base::Level>(launch.log_level));
-    auto supervisor = gatehoused::Supervisor::create(launch, std::move(control.second), std::move(queue.second));
-    if (!supervisor) _exit(1);
-    supervisor->run();
-    _exit(0);
+    run(std::move(control.second), std::move(queue.second));
+    _exit(1);
   }
   control_ = std::move(control.first);
   queue_ = std::move(queue.first);
+}
+
+void RunningGroup::start() {
+  fork_supervisor([this](base::UniqueFd control, base::UniqueFd queue) {
+    gatehoused::set_log_level(static_cast<base::Level>(launch.log_level));
+    auto supervisor = gatehoused::Supervisor::create(launch, std::move(control), std::move(queue));
+    if (!supervisor) return;
+    supervisor->run();
+    _exit(0);
+  });
+}
+
+void RunningGroup::start_program() {
+  std::string bytes = wire::encode(launch);
+  std::string message;
+  base::ByteWriter writer(&message);
+  writer.u32(static_cast<std::uint32_t>(bytes.size()));
+  writer.text(bytes);
+  start_program_with(message);
+}
+
+void RunningGroup::start_program_with(std::string_view control_bytes) {
+  fork_supervisor([](base::UniqueFd control, base::UniqueFd queue) {
+    // Out of the way first: either number may be one of the two.
+    const int high_control = fcntl(control.get(), F_DUPFD_CLOEXEC, 10);
+    const int high_queue = fcntl(queue.get(), F_DUPFD_CLOEXEC, 10);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+    dup2(high_control, 3);
+    dup2(high_queue, 4);
+    execl(GATEHOUSE_BUILD_DIR "/gatehoused", "gatehoused", "supervise", static_cast<char*>(nullptr));
+  });
+  base::write_all(control_.get(), control_bytes.data(), control_bytes.size());
 }
 
 base::UniqueFd RunningGroup::send(std::string_view script, std::string_view query) {

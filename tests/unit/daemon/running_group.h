@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A process group that really runs: the test plays httpd. The supervisor runs in a forked child, with the fake
-// engine; what it logs is kept in a file. The destructor checks nothing, but leaves no process behind.
+// A process group that really runs: the test plays httpd. The supervisor runs in a forked child, or is gatehoused
+// itself, with the fake engine; what it logs is kept in a file. The destructor checks nothing, but leaves no
+// process behind.
 
 #include <sys/types.h>
 
@@ -31,6 +32,9 @@ class RunningGroup {
 
   wire::Launch launch;  // to be changed before start()
   void start();
+  void start_program();  // executes gatehoused
+  // Starts it as httpd's parent would, but sends these bytes instead of a launch.
+  void start_program_with(std::string_view control_bytes);
 
   // The child's side of a request to the fake engine's behaviour `script`.
   base::UniqueFd send(std::string_view script, std::string_view query = "");
@@ -57,6 +61,8 @@ class RunningGroup {
   bool await_log(std::string_view text);
 
  private:
+  template <typename Run>
+  void fork_supervisor(Run run);
   void remember_processes();
   std::string directory_, log_file_;
   base::UniqueFd control_, queue_;
