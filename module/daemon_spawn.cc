@@ -222,9 +222,10 @@ void drain_current() {
   for (Supervisor& supervisor : brood->supervisors) {
     if (!supervisor.current) continue;
     supervisor.current = false;
+    // Before the queue's ends are closed: workers that see its end must be expected to leave.
+    static_cast<void>(send(supervisor.control.get(), &kDrain, 1, MSG_NOSIGNAL));
     supervisor.queue_read.reset();
     supervisor.queue_write.reset();
-    static_cast<void>(send(supervisor.control.get(), &kDrain, 1, MSG_NOSIGNAL));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "base/log.h"
 #include "wsgi/engine_loader.h"
 
 namespace httpd {
@@ -69,6 +70,7 @@ base::Status PythonThread::start_engine() {
   if (table.value()->start(&python_, &host_, &error) != 0)
     return base::Error{base::Message::kEmbeddedStart, 0, std::string("Python could not be started: ") + error.text};
   table_ = table.value();
+  base::log(base::Message::kEmbeddedStarted, "Python %s was started for embedded applications", table_->python_version);
   return base::ok();
 }
 
