@@ -94,7 +94,7 @@ constexpr GroupOption kOptions[] = {
     number("send-buffer-size", Kind::kBytes, &Spec::send_buffer_size, 512, INT_MAX, kLater,
            "Send buffer of a channel; 0 = the system's."),
     {"server-metrics", Kind::kOnOff, nullptr, nullptr, &Spec::server_metrics, 0, 0, kLater,
-     "May the group read the server's metrics?"},
+     "Lets the group read the server's metrics."},
     seconds("shutdown-timeout", &Spec::shutdown_timeout, kNow,
             "How long a process may take to end when httpd stops; 0 = no limit."),
     seconds("socket-timeout", &Spec::socket_timeout, kNow,
