@@ -48,8 +48,8 @@ BodyReader::BodyReader(request_rec* r) : r_(r) {}
 
 bool BodyReader::fetch(std::size_t size) {
   if (brigade_ == nullptr) brigade_ = apr_brigade_create(r_->pool, r_->connection->bucket_alloc);
-  const apr_status_t status = ap_get_brigade(r_->input_filters, brigade_, AP_MODE_READBYTES, APR_BLOCK_READ,
-                                             static_cast<apr_off_t>(size));
+  const apr_status_t status =
+      ap_get_brigade(r_->input_filters, brigade_, AP_MODE_READBYTES, APR_BLOCK_READ, static_cast<apr_off_t>(size));
   if (status == APR_SUCCESS) return true;
   char text[128];
   status_ = APR_STATUS_IS_TIMEUP(status) ? HTTP_REQUEST_TIME_OUT : ap_map_http_request_error(status, HTTP_BAD_REQUEST);
@@ -102,8 +102,7 @@ void ResponseWriter::set_status(std::uint32_t status, std::string_view reason) {
   r_->status = static_cast<int>(status);
   r_->status_line = nullptr;
   if (!reason.empty())
-    r_->status_line =
-        apr_psprintf(r_->pool, "%u %.*s", status, static_cast<int>(reason.size()), reason.data());
+    r_->status_line = apr_psprintf(r_->pool, "%u %.*s", status, static_cast<int>(reason.size()), reason.data());
 }
 
 void ResponseWriter::add_header(std::string_view name, std::string_view value) {
@@ -125,7 +124,8 @@ void ResponseWriter::set_content_length(std::int64_t length) { ap_set_content_le
 
 void ResponseWriter::append(const void* data, std::size_t size) {
   if (size == 0) return;
-  append_bucket(brigade_, apr_bucket_heap_create(static_cast<const char*>(data), size, nullptr, brigade_->bucket_alloc));
+  append_bucket(brigade_,
+                apr_bucket_heap_create(static_cast<const char*>(data), size, nullptr, brigade_->bucket_alloc));
   buffered_ += size;
 }
 

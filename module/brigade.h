@@ -51,7 +51,7 @@ class ResponseWriter {
   void set_content_length(std::int64_t length);
   bool has_head() const { return has_head_; }
 
-  void append(const void* data, std::size_t size);      // takes a copy
+  void append(const void* data, std::size_t size);       // takes a copy
   void append_owned(char* allocated, std::size_t size);  // a malloc()ed block, freed by httpd when it is sent
   // False: no descriptor was free; nothing was appended.
   bool append_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length);

@@ -26,7 +26,8 @@ Switch set_one(Switch add, Switch base) { return add != Switch::kUnset ? add : b
 }  // namespace
 
 DaemonGroup* Configuration::find_group(std::string_view name) const {
-  const auto found = std::find_if(groups.begin(), groups.end(), [&](const DaemonGroup* group) { return group->spec.name == name; });
+  const auto found =
+      std::find_if(groups.begin(), groups.end(), [&](const DaemonGroup* group) { return group->spec.name == name; });
   return found != groups.end() ? *found : nullptr;
 }
 

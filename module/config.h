@@ -53,10 +53,10 @@ static_assert(std::is_trivially_destructible_v<ServerConfig>);
 // One process group: what WSGIDaemonProcess says, and its queue in this generation.
 struct DaemonGroup {
   wire::GroupSpec spec;
-  std::vector<server_rec*> servers;  // where it is defined (equal definitions in several virtual hosts are one)
-  std::string place;                 // "FILE:LINE" of its first definition
-  wire::Launch launch;               // resolved by post_config
-  int queue = -1;                    // write end of the queue; owned by daemon_spawn, valid in parent and children
+  std::vector<server_rec*> servers;    // where it is defined (equal definitions in several virtual hosts are one)
+  std::string place;                   // "FILE:LINE" of its first definition
+  wire::Launch launch;                 // resolved by post_config
+  int queue = -1;                      // write end of the queue; owned by daemon_spawn, valid in parent and children
   bool one_application_group = false;  // design.md 9: its only application group lives in the main interpreter
 };
 
@@ -67,10 +67,10 @@ struct Configuration {
   const char* httpd_version = "";  // "2.4.62", of the httpd that runs
 
   // What cannot be seen from the servers' records afterwards.
-  std::vector<std::string> section_process_groups;   // WSGIProcessGroup inside <Directory> and the like, as written
-  bool sections_set_application_group = false;       // WSGIApplicationGroup there
-  std::vector<std::string> options_without_effect;   // "GROUP OPTION": parsed, for a later release
-  const char* socket_prefix = nullptr;               // WSGISocketPrefix, which has no effect
+  std::vector<std::string> section_process_groups;  // WSGIProcessGroup inside <Directory> and the like, as written
+  bool sections_set_application_group = false;      // WSGIApplicationGroup there
+  std::vector<std::string> options_without_effect;  // "GROUP OPTION": parsed, for a later release
+  const char* socket_prefix = nullptr;              // WSGISocketPrefix, which has no effect
 
   DaemonGroup* find_group(std::string_view name) const;  // NULL when there is none
   std::string group_names() const;                       // "a, b, c" or "none"

@@ -40,13 +40,13 @@ enum Place : int { kControlPlace = 3, kQueuePlace = 4, kPlaces = 5 };
 
 // One gatehoused and what the parent holds for it. Lives in the process's pool until it has ended.
 struct Supervisor {
-  std::string name;       // of its group
-  std::string launch;     // encoded
-  base::Micros shutdown;  // how long the group may take to stop
-  UniqueFd log;           // its standard error: the ErrorLog of the server that defines the group
-  UniqueFd control;       // end-of-file: stop
+  std::string name;                  // of its group
+  std::string launch;                // encoded
+  base::Micros shutdown;             // how long the group may take to stop
+  UniqueFd log;                      // its standard error: the ErrorLog of the server that defines the group
+  UniqueFd control;                  // end-of-file: stop
   UniqueFd queue_read, queue_write;  // invalid once the generation is old
-  apr_proc_t process{};   // pid 0: not running
+  apr_proc_t process{};              // pid 0: not running
   base::Micros started{};
   RespawnDelay delay;
   bool current = true;  // of the generation in force: started again when it ends by itself
@@ -164,12 +164,14 @@ base::Status start(Supervisor* supervisor, base::Micros delay) {
                               supervisor->queue_read.get()};
   // The launch waits in the socket; it is a few kilobytes, much less than a socket holds.
   if (!send_launch(control->first.get(), supervisor->launch))
-    return base::os_error(Message::kSupervisorStart, "the options of process group " + supervisor->name + " could not be handed over");
+    return base::os_error(Message::kSupervisorStart,
+                          "the options of process group " + supervisor->name + " could not be handed over");
 
   brood->forking_supervisor = true;
   const pid_t pid = fork();
   if (pid != 0) brood->forking_supervisor = false;
-  if (pid < 0) return base::os_error(Message::kSupervisorStart, "process group " + supervisor->name + " could not be started");
+  if (pid < 0)
+    return base::os_error(Message::kSupervisorStart, "process group " + supervisor->name + " could not be started");
   if (pid == 0) {
     control->first.reset();
     become_gatehoused(program, descriptors, delay, failure_write.get());

@@ -39,7 +39,9 @@ Call& call_of(void* request) { return *static_cast<Call*>(request); }
 
 std::string_view view_of_text(const gatehouse_text& text) { return {text.data, text.size}; }
 
-int64_t on_read_body(void* request, void* into, size_t size) noexcept { return call_of(request).body->read(into, size); }
+int64_t on_read_body(void* request, void* into, size_t size) noexcept {
+  return call_of(request).body->read(into, size);
+}
 
 const char* on_read_error(void* request) noexcept { return call_of(request).body->error(); }
 
@@ -78,8 +80,8 @@ void on_log(void* request, gatehouse_level level, gatehouse_text line) noexcept 
   log_request_line(call_of(request).r, static_cast<base::Level>(level), view_of_text(line));
 }
 
-constexpr gatehouse_request_calls kCalls = {
-    sizeof kCalls, nullptr, on_read_body, on_read_error, on_send_head, on_send_body, on_send_file, on_log};
+constexpr gatehouse_request_calls kCalls = {sizeof kCalls, nullptr,      on_read_body, on_read_error,
+                                            on_send_head,  on_send_body, on_send_file, on_log};
 
 // --- The process
 
@@ -127,8 +129,8 @@ void make_host(apr_pool_t* pool, server_rec* main_server) {
   if (threads != 1) host->flags |= GATEHOUSE_MULTITHREAD;
   if (processes != 1) host->flags |= GATEHOUSE_MULTIPROCESS;
 
-  const base::Result<PythonChoice> choice =
-      choose_python(config.python != nullptr ? config.python : "", config.python_home != nullptr ? config.python_home : "");
+  const base::Result<PythonChoice> choice = choose_python(config.python != nullptr ? config.python : "",
+                                                          config.python_home != nullptr ? config.python_home : "");
   if (!choice) {
     host->failure.what = choice.error().what;
     return;
@@ -198,26 +200,15 @@ int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, Bo
     return HTTP_INTERNAL_SERVER_ERROR;
   }
   const auto text_of = [](std::string_view view) { return gatehouse_text{view.data(), view.size()}; };
-  const gatehouse_target engine_target = {
-      sizeof engine_target,        target.flags,
-      text_of(target.script),      text_of(target.callable),
-      text_of(target.interpreter), text_of(target.application_group),
-      target.script_mtime_us};
+  const gatehouse_target engine_target = {sizeof engine_target,        target.flags,
+                                          text_of(target.script),      text_of(target.callable),
+                                          text_of(target.interpreter), text_of(target.application_group),
+                                          target.script_mtime_us};
   Call call = {r, body, writer};
   const auto pairs = facts->environ.pairs();
-  const gatehouse_request request = {sizeof request,
-                                     facts->flags | host->flags,
-                                     &call,
-                                     &kCalls,
-                                     &engine_target,
-                                     pairs.data(),
-                                     pairs.size(),
-                                     facts->content_length,
-                                     facts->request_start_us,
-                                     0,
-                                     0,
-                                     own_thread_id(),
-                                     nullptr};
+  const gatehouse_request request = {
+      sizeof request,        facts->flags | host->flags, &call, &kCalls, &engine_target,  pairs.data(), pairs.size(),
+      facts->content_length, facts->request_start_us,    0,     0,       own_thread_id(), nullptr};
   gatehouse_outcome outcome = {sizeof outcome, GATEHOUSE_FAILED, 0};
   table->handle(&request, &outcome);
   return answer(r, outcome, *body, writer);

@@ -15,7 +15,6 @@ namespace httpd {
 void prepare_embedded(apr_pool_t* child_pool, server_rec* main_server);
 
 // Runs the request on the calling thread. Returns what a handler returns; what went wrong is logged.
-int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, BodyReader* body,
-                   ResponseWriter* writer);
+int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, BodyReader* body, ResponseWriter* writer);
 
 }  // namespace httpd

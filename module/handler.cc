@@ -69,8 +69,8 @@ int check_body(request_rec* r) {
   }
   const apr_off_t limit = ap_get_limit_req_body(r);
   if (limit == 0 || std::strtoll(length, nullptr, 10) <= limit) return OK;
-  log_request(r, Message::kBodyTooLarge, "the request body of %s bytes is larger than LimitRequestBody (%" APR_OFF_T_FMT ")",
-              length, limit);
+  log_request(r, Message::kBodyTooLarge,
+              "the request body of %s bytes is larger than LimitRequestBody (%" APR_OFF_T_FMT ")", length, limit);
   return HTTP_REQUEST_ENTITY_TOO_LARGE;
 }
 
@@ -78,8 +78,8 @@ int check_body(request_rec* r) {
 int check_readable(request_rec* r) {
   if ((r->finfo.valid & APR_FINFO_WPROT) != 0 && (r->finfo.protection & APR_FPROT_WREAD) != 0) return OK;
   if (access(r->filename, R_OK) == 0) return OK;
-  log_request(r, base::os_error(Message::kScriptClosed,
-                                std::string("script ") + r->filename + " cannot be read by the user that httpd runs as"));
+  log_request(r, base::os_error(Message::kScriptClosed, std::string("script ") + r->filename +
+                                                            " cannot be read by the user that httpd runs as"));
   return HTTP_FORBIDDEN;
 }
 
@@ -96,8 +96,8 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
   head.callable = target.callable;
   head.application_group = target.application_group;
   head.interpreter = target.interpreter;
-  const std::string summary =
-      base::escape_line(apr_psprintf(r->pool, "%s %s [%s]", r->method, r->uri, r->log_id != nullptr ? r->log_id : "-"), 256);
+  const std::string summary = base::escape_line(
+      apr_psprintf(r->pool, "%s %s [%s]", r->method, r->uri, r->log_id != nullptr ? r->log_id : "-"), 256);
   head.summary = summary;
   const auto pairs = facts->environ.pairs();
   head.environ.reserve(pairs.size());

@@ -74,7 +74,9 @@ inline const char* pool_copy(apr_pool_t* pool, std::string_view text) {
 }
 
 // NULL becomes the empty view.
-inline std::string_view view_of(const char* text) { return text != nullptr ? std::string_view(text) : std::string_view(); }
+inline std::string_view view_of(const char* text) {
+  return text != nullptr ? std::string_view(text) : std::string_view();
+}
 
 // --- The log: request lines go to the ErrorLog of the request's virtual host, with client and request id.
 

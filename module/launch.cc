@@ -113,8 +113,9 @@ base::Status check_python(const wire::GroupSpec& spec) {
   const std::string of_environment = spec.python_home.empty() ? "" : wsgi::version_of_environment(spec.python_home);
   if (!spec.python.empty() && !of_environment.empty() && spec.python != of_environment)
     return base::Error{base::Message::kGroupPython, 0,
-                       "python=" + spec.python + " does not fit python-home=" + spec.python_home + ", which is of Python " +
-                           of_environment + "; leave python= out, or name another environment"};
+                       "python=" + spec.python + " does not fit python-home=" + spec.python_home +
+                           ", which is of Python " + of_environment +
+                           "; leave python= out, or name another environment"};
   const std::string& version = !spec.python.empty() ? spec.python : of_environment;
   if (version.empty()) return base::ok();
   const base::Result<std::string> engine = wsgi::find_engine(version, wsgi::engine_directories());
@@ -167,7 +168,8 @@ base::Result<wire::Launch> resolve_launch(const DaemonGroup& group, const server
   }
 
   const char* const default_home = server_config(main_server).python_home;
-  const std::string home = group.spec.python_home.empty() && default_home != nullptr ? default_home : group.spec.python_home;
+  const std::string home =
+      group.spec.python_home.empty() && default_home != nullptr ? default_home : group.spec.python_home;
   base::Result<PythonChoice> python = choose_python(group.spec.python, home);
   if (!python) return python.error();
   launch.engine = python->engine;

@@ -29,8 +29,8 @@ std::string_view own_pid() {
   thread_local Text text;
   if (const pid_t pid = getpid(); text.pid != pid) {
     text.pid = pid;
-    text.size = static_cast<std::size_t>(std::to_chars(text.digits, text.digits + sizeof text.digits, pid).ptr -
-                                         text.digits);
+    text.size =
+        static_cast<std::size_t>(std::to_chars(text.digits, text.digits + sizeof text.digits, pid).ptr - text.digits);
   }
   return {text.digits, text.size};
 }
@@ -179,9 +179,8 @@ void gather_facts(request_rec* r, const Target& target, wsgi::PassAuthorization 
   const auto& core = *static_cast<core_dir_config*>(ap_get_core_module_config(r->per_dir_config));
   add_cgi(r, core, facts->environ);
   const wsgi::EnvironRules rules{pass_authorization};
-  for_each(r->headers_in, [&](std::string_view name, std::string_view value) {
-    facts->environ.add_header(name, value, rules);
-  });
+  for_each(r->headers_in,
+           [&](std::string_view name, std::string_view value) { facts->environ.add_header(name, value, rules); });
   add_configured(r, facts);
   add_mod_wsgi(r, target, facts->environ);
   if (r->header_only != 0 && r->method_number == M_GET) facts->flags |= GATEHOUSE_HEAD_REQUEST;

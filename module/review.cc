@@ -39,7 +39,8 @@ bool has_one_name(const server_rec& server) {
   if (server.is_virtual)
     for (const server_addr_rec* address = server.addrs; address != nullptr; address = address->next)
       if (address->host_port != 0 && differs(address->host_port)) return false;
-  for (const ap_listen_rec* listener = ap_listeners; !server.is_virtual && listener != nullptr; listener = listener->next)
+  for (const ap_listen_rec* listener = ap_listeners; !server.is_virtual && listener != nullptr;
+       listener = listener->next)
     if (listener->bind_addr != nullptr && differs(listener->bind_addr->port)) return false;
   return true;
 }
@@ -62,7 +63,8 @@ bool hosts_one(const DaemonGroup& group, std::span<const Mount> mounts) {
 }
 
 void review_name(const server_rec& server, std::string_view directive, std::string_view name) {
-  if (name.empty() || !is_literal_group(name) || name == kGlobal || configuration()->find_group(name) != nullptr) return;
+  if (name.empty() || !is_literal_group(name) || name == kGlobal || configuration()->find_group(name) != nullptr)
+    return;
   log_server(&server, base::Message::kGroupUndefined,
              "%.*s names process group \"%.*s\", which is not defined; there are: %s; define it with WSGIDaemonProcess",
              static_cast<int>(directive.size()), directive.data(), static_cast<int>(name.size()), name.data(),
@@ -110,8 +112,8 @@ void review_configuration(server_rec* main_server) {
     log_server(main_server, base::Message::kOptionWithoutEffect,
                "WSGIDaemonProcess %s is accepted, but has no effect in this release", option.c_str());
   if (all.socket_prefix != nullptr)
-    log_server(main_server, base::Message::kSocketPrefix, "WSGISocketPrefix %s has no effect: there are no socket files",
-               all.socket_prefix);
+    log_server(main_server, base::Message::kSocketPrefix,
+               "WSGISocketPrefix %s has no effect: there are no socket files", all.socket_prefix);
 }
 
 }  // namespace httpd

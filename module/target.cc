@@ -15,7 +15,9 @@ class RequestVariables final : public Variables {
   explicit RequestVariables(request_rec* r) : r_(r) {}
 
   std::string_view server() override { return with_port(r_->server->server_hostname); }
-  std::string_view host() override { return with_port(r_->hostname != nullptr ? r_->hostname : ap_get_server_name(r_)); }
+  std::string_view host() override {
+    return with_port(r_->hostname != nullptr ? r_->hostname : ap_get_server_name(r_));
+  }
   std::string_view resource() override {
     PoolArena arena(r_->pool);
     const std::string_view script = script_name(r_, arena);
@@ -101,8 +103,7 @@ wsgi::PassAuthorization pass_authorization_of(const request_rec* r) {
   const auto& core = *static_cast<core_dir_config*>(ap_get_core_module_config(r->per_dir_config));
   if (core.cgi_pass_auth == AP_CGI_PASS_AUTH_ON) return wsgi::PassAuthorization::kAll;
   const char* of_alias = apr_table_get(r->notes, kNotePassAuthorization);
-  const bool pass = of_alias != nullptr ? of_alias[0] == '1'
-                                        : directory_config(r).pass_authorization == Switch::kOn;
+  const bool pass = of_alias != nullptr ? of_alias[0] == '1' : directory_config(r).pass_authorization == Switch::kOn;
   return pass ? wsgi::PassAuthorization::kAuthorization : wsgi::PassAuthorization::kNone;
 }
 
