@@ -33,10 +33,10 @@ std::string header(FrameType type, std::uint32_t length) {
   return out;
 }
 
-const std::string kHead = frame(FrameType::kResponseHead, std::string(14, 'h'));
+const std::string kHead = frame(FrameType::kResponseHead, std::string(18, 'h'));
 const std::string kEnd = frame(FrameType::kEnd, std::string("\0\xc8\0", 3));
 
-// What came out, as text: "18[14] B(abc) 21[3] over", "garbage: ...".
+// What came out, as text: "18[18] B(abc) 21[3] over", "garbage: ...".
 std::string read(FrameDecoder* decoder, std::string_view bytes) {
   std::string out;
   std::span<const std::byte> input = base::as_bytes(bytes);
@@ -84,7 +84,7 @@ TEST(FrameCodec, AHeaderIsTwelveLittleEndianBytes) {
 }
 
 TEST(FrameCodec, AResponseComesOutInOrder) {
-  is("18[14] B(abc) B(d) 21[3] over ",
+  is("18[18] B(abc) B(d) 21[3] over ",
      from_worker(kHead + frame(FrameType::kBody, "abc") + frame(FrameType::kBody, "d") + kEnd));
 }
 
@@ -95,7 +95,7 @@ TEST(FrameCodec, ARequestComesOutInOrder) {
 
 TEST(FrameCodec, LogLinesMayStandAnywhereBeforeTheEnd) {
   const std::string log = frame(FrameType::kLog, "\3x");
-  is("20[2] 16[0] 20[2] 18[14] 20[2] B(b) 20[2] 21[3] over ",
+  is("20[2] 16[0] 20[2] 18[18] 20[2] B(b) 20[2] 21[3] over ",
      from_worker(log + frame(FrameType::kStarted) + log + kHead + log + frame(FrameType::kBody, "b") + log + kEnd));
 }
 
@@ -108,7 +108,7 @@ TEST(FrameCodec, ByteByByteTheSameComesOut) {
   FrameDecoder decoder(Sender::kWorker, kRequest);
   std::string out;
   for (const char byte : bytes) out += read(&decoder, {&byte, 1});
-  is("20[5] 18[14] B(a) B(b) B(c) 21[3] over ", out);
+  is("20[5] 18[18] B(a) B(b) B(c) 21[3] over ", out);
 }
 
 TEST(FrameCodec, EverySplitInTwoGivesTheSameFrames) {
@@ -116,7 +116,7 @@ TEST(FrameCodec, EverySplitInTwoGivesTheSameFrames) {
   for (std::size_t at = 0; at <= bytes.size(); ++at) {
     FrameDecoder decoder(Sender::kWorker, kRequest);
     const std::string first = read(&decoder, std::string_view(bytes).substr(0, at));
-    is("20[5] 18[14] 21[3] over ", first + read(&decoder, std::string_view(bytes).substr(at)));
+    is("20[5] 18[18] 21[3] over ", first + read(&decoder, std::string_view(bytes).substr(at)));
   }
 }
 
@@ -144,7 +144,7 @@ TEST(FrameCodec, APayloadCollectedInPiecesIsWhole) {
 
 TEST(FrameCodec, ABodyMayBeReadPastTheDecoder) {
   FrameDecoder decoder(Sender::kWorker, kRequest);
-  is("18[14] B(ab) ", read(&decoder, kHead + header(FrameType::kBody, 10) + "ab"));
+  is("18[18] B(ab) ", read(&decoder, kHead + header(FrameType::kBody, 10) + "ab"));
   UNSIGNED_LONGS_EQUAL(8, decoder.body_left());
   decoder.take_body(8);
   is("21[3] over ", read(&decoder, kEnd));
@@ -155,9 +155,9 @@ TEST(FrameCodec, KnowsTheFrameThatItIsInside) {
   CHECK_FALSE(decoder.is_inside(FrameType::kResponseHead));
   read(&decoder, kHead.substr(0, 1));
   CHECK_TRUE(decoder.is_inside(FrameType::kResponseHead));
-  read(&decoder, kHead.substr(1, 14));
+  read(&decoder, kHead.substr(1, 16));
   CHECK_TRUE(decoder.is_inside(FrameType::kResponseHead));
-  read(&decoder, kHead.substr(15));
+  read(&decoder, kHead.substr(17));
   CHECK_FALSE(decoder.is_inside(FrameType::kResponseHead));
   read(&decoder, header(FrameType::kBody, 2) + "a");
   CHECK_TRUE(decoder.is_inside(FrameType::kBody));
@@ -201,7 +201,7 @@ TEST(FrameGarbage, AnotherRequest) {
 
 TEST(FrameGarbage, AFrameInTheWrongDirection) {
   is("garbage: a frame out of place", from_worker(frame(FrameType::kRequestHead, "head")));
-  is("18[14] garbage: a frame out of place", from_worker(kHead + frame(FrameType::kBodyEnd)));
+  is("18[18] garbage: a frame out of place", from_worker(kHead + frame(FrameType::kBodyEnd)));
   is("garbage: a frame out of place", from_child(kHead));
   is("1[4] garbage: a frame out of place", from_child(frame(FrameType::kRequestHead, "head") + kEnd));
 }
@@ -214,7 +214,7 @@ TEST(FrameGarbage, ABodyBeforeTheHead) {
 }
 
 TEST(FrameGarbage, ASecondHead) {
-  is("18[14] garbage: a frame out of place", from_worker(kHead + kHead));
+  is("18[18] garbage: a frame out of place", from_worker(kHead + kHead));
   const std::string head = frame(FrameType::kRequestHead, "head");
   is("1[4] garbage: a frame out of place", from_child(head + head));
 }
@@ -222,7 +222,7 @@ TEST(FrameGarbage, ASecondHead) {
 TEST(FrameGarbage, StartedTwiceOrLate) {
   const std::string started = frame(FrameType::kStarted);
   is("16[0] garbage: a frame out of place", from_worker(started + started));
-  is("18[14] garbage: a frame out of place", from_worker(kHead + started));
+  is("18[18] garbage: a frame out of place", from_worker(kHead + started));
   is("16[0] garbage: a frame out of place", from_worker(started + frame(FrameType::kDeclined)));
 }
 
@@ -242,7 +242,7 @@ TEST(FrameGarbage, StaysGarbage) {
 TEST(FrameGarbage, LengthsOutOfRange) {
   const char* expected = "garbage: a length out of range";
   is(expected, from_worker(header(FrameType::kResponseHead, wire::kMaxResponseHead + 1)));
-  is(expected, from_worker(header(FrameType::kResponseHead, 13)));
+  is(expected, from_worker(header(FrameType::kResponseHead, 17)));
   is(expected, from_worker(header(FrameType::kLog, wire::kMaxLog + 1)));
   is(expected, from_worker(header(FrameType::kLog, 0)));
   is(expected, from_worker(header(FrameType::kEnd, 2)));
@@ -259,5 +259,5 @@ TEST(FrameGarbage, TheLargestLengthsAreAccepted) {
   is("", from_worker(header(FrameType::kResponseHead, wire::kMaxResponseHead)));
   is("", from_worker(header(FrameType::kLog, wire::kMaxLog)));
   is("", from_child(header(FrameType::kRequestHead, wire::kMaxRequestHead)));
-  is("18[14] ", from_worker(kHead + header(FrameType::kBody, wire::kMaxBodyFrame)));
+  is("18[18] ", from_worker(kHead + header(FrameType::kBody, wire::kMaxBodyFrame)));
 }
