@@ -18,8 +18,8 @@ SCRIPT = pathlib.Path(__file__).resolve().parent / "load.lua"
 THREADS = 1   # one wrk thread drives 32 connections and leaves a core to the server
 
 
-class NoSummary(Exception):
-    """wrk gave up; the text is what it said."""
+class NoAnswer(Exception):
+    """Nothing to measure: wrk gave up, or no request was answered. The text says which."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def wrk(port: int, job: Job, connections: int, seconds: float) -> tuple[dict[str
     for line in reversed(text.splitlines()):
         if line.startswith("{"):
             return json.loads(line), usage.ru_utime + usage.ru_stime
-    raise NoSummary(" ".join(text.split())[-200:] or "wrk printed nothing")
+    raise NoAnswer(" ".join(text.split())[-200:] or "wrk printed nothing")
 
 
 def take_turn(server: Server, job: Job, connections: int, seconds: float) -> Turn:
@@ -65,7 +65,9 @@ def take_turn(server: Server, job: Job, connections: int, seconds: float) -> Tur
     elapsed = time.monotonic() - began
     others = machine.busy_seconds() - busy - used - own
     requests = int(summary["requests"])
-    return Turn(requests=requests, rate=requests / summary["seconds"], cpu_us=1e6 * used / max(1, requests),
+    if requests == 0:
+        raise NoAnswer(f"no answer within {summary['seconds']:.0f} s")
+    return Turn(requests=requests, rate=requests / summary["seconds"], cpu_us=1e6 * used / requests,
                 p50_ms=summary["p50"] / 1000, p99_ms=summary["p99"] / 1000,
                 failed=int(summary["failed"] + summary["socket_errors"] + summary["timeouts"]), pss_mb=pss / 1e6,
                 elsewhere=max(0.0, others / (elapsed * (os.cpu_count() or 1))))

@@ -132,8 +132,9 @@ class Run:
         server = self._server(row.target, row.job)
         seconds = 1 if warming else self.settings.seconds
         try:
-            turn = load.take_turn(server, row.job, self.settings.connections, seconds)
-        except load.NoSummary as trouble:    # nothing listens any more
+            connections = min(self.settings.connections, row.target.connections or self.settings.connections)
+            turn = load.take_turn(server, row.job, connections, seconds)
+        except load.NoAnswer as trouble:    # nothing listens any more
             row.trouble = f"FAILED: {trouble}"
             return
         if not warming:
