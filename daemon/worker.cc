@@ -73,6 +73,11 @@ class Worker {
 };
 
 bool Worker::prepare() {
+  base::Result<SignalPipe> signals = SignalPipe::open({SIGTERM, SIGINT, SIGUSR1});
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+
   host_.size = sizeof host_;
   host_.context = this;
   host_.log = on_engine_log;
@@ -81,7 +86,6 @@ bool Worker::prepare() {
   set_title(title_of_worker(born_.launch->spec));
   if (!end_with_parent(born_.zygote)) return false;
 
-  base::Result<SignalPipe> signals = SignalPipe::open({SIGTERM, SIGINT, SIGUSR1});
   base::Result<std::unique_ptr<Intake>> intake = Intake::create(born_.queue, threads_.size());
   wake_ = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!signals || !intake || !wake_.valid()) {

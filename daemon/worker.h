@@ -29,7 +29,7 @@ struct WorkerInheritance {
   pid_t zygote;
 };
 
-// Runs in the forked child until its end. Never returns.
+// Runs in the forked child, all of whose signals are blocked, until its end. Never returns.
 [[noreturn]] void run_worker(const WorkerInheritance& inheritance);
 
 }  // namespace gatehoused

@@ -121,6 +121,10 @@ void Zygote::fork_worker(std::size_t slot) {
   }
   engine_->before_fork();
   const pid_t self = getpid();
+  // Until the worker has a signal pipe of its own, what it gets would arrive in this one's, or nowhere.
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t pid = fork();
   if (pid == 0) {
     command_.reset();
@@ -129,6 +133,7 @@ void Zygote::fork_worker(std::size_t slot) {
                 inheritance_.queue, inheritance_.leash, inheritance_.notify, self});
   }
   const int failure = errno;
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   engine_->after_fork_parent();
   if (pid < 0) return report(ZygoteEvent::kForkFailed, slot, 0, failure);
   workers_[slot] = pid;
