@@ -107,9 +107,9 @@ class Httpd:
         try:
             connection.request("GET", path)
             status = connection.getresponse().status
-            return "" if status < 400 else f"status {status}"
+            return "" if status < 400 else f"answers {status}" if status < 500 else f"FAILED: status {status}"
         except (OSError, http.client.HTTPException) as error:
-            return str(error) or type(error).__name__
+            return f"FAILED: {error or type(error).__name__}"
         finally:
             connection.close()
 

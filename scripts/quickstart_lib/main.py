@@ -28,7 +28,7 @@ def _announce(server: httpd.Httpd, served: site.Site) -> None:
     width = max(len(base + path) for path, _, _ in answers)
     print(f"\nServing on {base}/ until Ctrl-C\n")
     for path, what, wrong in answers:
-        print(f"  {(base + path).ljust(width)}  {what}" + (f"  FAILED: {wrong}" if wrong else ""))
+        print(f"  {(base + path).ljust(width)}  {what}" + (f"  {wrong}" if wrong else ""))
     for note in served.notes:
         print(f"\n{note}")
     print(f"\nConfiguration: {server.run / 'httpd.conf'}; the error log follows.\n", flush=True)

@@ -124,7 +124,8 @@ def examples(run: pathlib.Path, library: pathlib.Path, user: User) -> Site:
         frameworks.append(_django(site, folder, venv, user))
     except Problem as problem:
         site.notes.append(f"Some of the frameworks are left out: {problem}")
-    site.directives += [f"SetEnv examples.hello {quoted(' '.join(hello))}",
+    site.directives += ["Redirect 204 /favicon.ico",
+                        f"SetEnv examples.hello {quoted(' '.join(hello))}",
                         f"SetEnv examples.frameworks {quoted(' '.join(frameworks))}",
                         f"SetEnv examples.note {quoted(' '.join(site.notes).replace(chr(34), chr(39)))}",
                         _mount("/", folder / "index" / "app.wsgi", "")]
