@@ -380,7 +380,9 @@ base::Result<Launch> decode_launch(std::span<const std::byte> bytes) {
     return malformed("module and gatehoused are of two versions");
   Launch launch;
   launch.spec.name = get_text(reader);
-  launch.spec.processes_given = reader.u8() == 1;
+  const std::uint8_t processes_given = reader.u8();
+  if (processes_given > 1) return malformed("processes");
+  launch.spec.processes_given = processes_given == 1;
   for (const GroupOption& option : kOptions)
     if (!get_option(reader, option, &launch.spec)) return malformed(option.name.data());
   for (std::int64_t* value : {&launch.uid, &launch.gid, &launch.log_level, &launch.generation, &launch.default_timeout})
