@@ -119,11 +119,6 @@ const char* FrameDecoder::admit() {
   return objection;
 }
 
-bool FrameDecoder::is_inside(FrameType type) const {
-  if (has_header_ || body_left_ > 0) return header_.type == type;
-  return payload_.empty() && !partial_.empty() && partial_[0] == static_cast<char>(type);
-}
-
 FrameDecoder::Step FrameDecoder::refuse(const char* reason) {
   reason_ = reason;
   payload_ = {};

@@ -46,8 +46,6 @@ class FrameDecoder {
 
   // The last frame of this direction was given out: whatever follows is garbage.
   bool is_over() const { return phase_ == kOver; }
-  // The bytes so far end within a frame of this type.
-  bool is_inside(FrameType type) const;
 
  private:
   enum Phase : std::uint8_t { kFirst = 1, kRunning = 2, kInBody = 4, kOver = 8 };

@@ -150,19 +150,6 @@ TEST(FrameCodec, ABodyMayBeReadPastTheDecoder) {
   is("21[3] over ", read(&decoder, kEnd));
 }
 
-TEST(FrameCodec, KnowsTheFrameThatItIsInside) {
-  FrameDecoder decoder(Sender::kWorker, kRequest);
-  CHECK_FALSE(decoder.is_inside(FrameType::kResponseHead));
-  read(&decoder, kHead.substr(0, 1));
-  CHECK_TRUE(decoder.is_inside(FrameType::kResponseHead));
-  read(&decoder, kHead.substr(1, 16));
-  CHECK_TRUE(decoder.is_inside(FrameType::kResponseHead));
-  read(&decoder, kHead.substr(17));
-  CHECK_FALSE(decoder.is_inside(FrameType::kResponseHead));
-  read(&decoder, header(FrameType::kBody, 2) + "a");
-  CHECK_TRUE(decoder.is_inside(FrameType::kBody));
-}
-
 TEST_GROUP(FrameGarbage){};
 
 TEST(FrameGarbage, AnUnknownType) {
