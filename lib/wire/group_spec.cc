@@ -124,9 +124,13 @@ const GroupOption* find_option(std::string_view name) {
   return found != std::end(kOptions) && found->name == name ? found : nullptr;
 }
 
-// Changes of one character that turn a into b (Levenshtein).
+constexpr std::size_t kLongestName = 24;
+static_assert(std::all_of(std::begin(kOptions), std::end(kOptions),
+                          [](const GroupOption& option) { return option.name.size() <= kLongestName; }));
+
+// Changes of one character that turn a into b, an option's name (Levenshtein).
 std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
+  std::array<std::size_t, kLongestName + 1> row;
   for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
   for (std::size_t i = 0; i < a.size(); ++i) {
     std::size_t diagonal = row[0];
@@ -141,11 +145,11 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 base::Error unknown_option(std::string_view name) {
-  constexpr std::size_t kFarthest = 3, kLongest = 64;
-  std::string what = "there is no option " + std::string(name.substr(0, kLongest));
+  constexpr std::size_t kFarthest = 3, kShown = 64;
+  std::string what = "there is no option " + std::string(name.substr(0, kShown));
   const GroupOption* nearest = nullptr;
   std::size_t best = std::min(kFarthest, name.size() / 2) + 1;
-  if (name.size() <= kLongest) {
+  if (name.size() <= kLongestName + kFarthest) {
     for (const GroupOption& option : kOptions) {
       const std::size_t changes = distance(name, option.name);
       if (changes < best) best = changes, nearest = &option;

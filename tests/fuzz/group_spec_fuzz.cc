@@ -29,7 +29,7 @@ void try_record(std::span<const std::byte> bytes) {
 
 void try_options(std::string_view text) {
   wire::Launch launch;
-  while (!text.empty()) {
+  for (int lines = 0; lines < 12 && !text.empty(); ++lines) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     const std::string_view name = line.substr(0, line.find('='));
