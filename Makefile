@@ -263,7 +263,7 @@ $(BUILD)/headers/%.ok: % $(BUILD)/obj/flags
 	@mkdir -p $(@D); rm -f $@
 	@echo '#include "$<"' | $(CXX) $(cxx_flags) $(call flags_for,$<) -MF $(@:.ok=.d) -MT $@ -fsyntax-only -x c++ - && touch $@
 check-headers: ## every header compiles alone
-	@$(MAKE) --no-print-directory -k $(headers:%=$(BUILD)/headers/%.ok) || true
+	@$(MAKE) -s --no-print-directory -k $(headers:%=$(BUILD)/headers/%.ok) || true
 	@scripts/check-headers $(BUILD)
 
 format: ## lay out all C and C++ sources
