@@ -69,8 +69,7 @@ struct Configuration {
   // What cannot be seen from the servers' records afterwards.
   std::vector<std::string> section_process_groups;  // WSGIProcessGroup inside <Directory> and the like, as written
   bool sections_set_application_group = false;      // WSGIApplicationGroup there
-  std::vector<std::string> options_without_effect;  // "GROUP OPTION": parsed, for a later release
-  const char* socket_prefix = nullptr;              // WSGISocketPrefix, which has no effect
+  std::vector<std::string> without_effect;          // "DIRECTIVE ...": accepted, with nothing to do
 
   DaemonGroup* find_group(std::string_view name) const;  // NULL when there is none
   std::string group_names() const;                       // "a, b, c" or "none"

@@ -34,6 +34,7 @@ using base::UniqueFd;
 // A ticket in the queue costs its sender's buffer some 3.5 KB (measured); the kernel doubles what is set.
 constexpr int kTicketCost = 2048;
 constexpr int kLeastTickets = 64;
+constexpr base::Micros kUnlimited = 5s;  // how long a group without shutdown-timeout may hold up httpd's stop
 constexpr char kDrain = 'D';
 // Where gatehoused expects its descriptors.
 enum Place : int { kControlPlace = 3, kQueuePlace = 4, kPlaces = 5 };
@@ -252,8 +253,6 @@ void stop_all(const server_rec* server) {
   for (Supervisor& supervisor : brood->supervisors) {
     apr_proc_other_child_unregister(&supervisor);
     supervisor.current = false;
-    supervisor.queue_read.reset();
-    supervisor.queue_write.reset();
     shutdown(supervisor.control.get(), SHUT_RDWR);  // also where a forked process holds a copy
     supervisor.control.reset();
     longest = std::max(longest, supervisor.shutdown);
@@ -310,7 +309,7 @@ base::Status start_group(DaemonGroup* group) {
   Supervisor& supervisor = brood->supervisors.emplace_back();
   supervisor.name = group->spec.name;
   supervisor.launch = wire::encode(group->launch);
-  supervisor.shutdown = base::Micros(group->spec.shutdown_timeout);
+  supervisor.shutdown = group->spec.shutdown_timeout > 0 ? base::Micros(group->spec.shutdown_timeout) : kUnlimited;
   supervisor.log = log_of(group->servers.front());
   supervisor.queue_write = std::move(queue->first);
   supervisor.queue_read = std::move(queue->second);

@@ -81,10 +81,10 @@ const char* on_python(cmd_parms* cmd, void* config, const char* version) noexcep
   return engine ? nullptr : refuse(cmd, version, engine.error());
 }
 
-// No socket file is made any more, so there is no place for one to choose.
-const char* on_socket_prefix(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
+// There are no socket files and no accept locks any more: these have nothing left to do.
+const char* on_obsolete(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
   if (const char* misplaced = ap_check_cmd_context(cmd, GLOBAL_ONLY)) return misplaced;
-  configuration()->socket_prefix = value;
+  configuration()->without_effect.push_back(std::string(cmd->cmd->name) + " " + value);
   return nullptr;
 }
 
@@ -176,7 +176,7 @@ const char* read_group_options(cmd_parms* cmd, OptionReader* reader, wire::Group
     if (const base::Status set = wire::set_option(spec, option.name, option.value); !set)
       return refuse(cmd, spec->name, set.error());
     if (const wire::GroupOption* known = group_option(option.name); known != nullptr && !known->in_effect)
-      configuration()->options_without_effect.push_back(spec->name + " " + option.name);
+      configuration()->without_effect.push_back("WSGIDaemonProcess " + spec->name + " " + option.name);
   }
   const base::Status valid = wire::validate(*spec);
   return valid ? nullptr : refuse(cmd, spec->name, valid.error());
@@ -250,7 +250,11 @@ const command_rec gatehouse_directives[] = {
                   "directories separated by ':' for embedded mode's sys.path"),
     AP_INIT_TAKE1("WSGIRestrictEmbedded", httpd::on_restrict_embedded, nullptr, httpd::kServer,
                   "On: applications run in daemon processes only"),
-    AP_INIT_TAKE1("WSGISocketPrefix", httpd::on_socket_prefix, nullptr, httpd::kServer,
+    AP_INIT_TAKE1("WSGISocketPrefix", httpd::on_obsolete, nullptr, httpd::kServer,
                   "accepted without effect: there are no socket files"),
+    AP_INIT_TAKE1("WSGISocketRotation", httpd::on_obsolete, nullptr, httpd::kServer,
+                  "accepted without effect: there are no socket files"),
+    AP_INIT_TAKE1("WSGIAcceptMutex", httpd::on_obsolete, nullptr, httpd::kServer,
+                  "accepted without effect: there is no accept lock"),
     {nullptr, {nullptr}, nullptr, 0, RAW_ARGS, nullptr},
 };

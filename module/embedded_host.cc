@@ -169,6 +169,8 @@ int answer(request_rec* r, const gatehouse_outcome& outcome, const BodyReader& b
     case GATEHOUSE_COMPLETE:
       return writer->finish();
     case GATEHOUSE_TRUNCATED:
+      // The application has answered, so the client sees what there is of it, and that it is cut off.
+      writer->flush();
       return writer->abort(HTTP_INTERNAL_SERVER_ERROR);
     case GATEHOUSE_ABORTED:
       if (r->connection->aborted) return OK;

@@ -19,22 +19,6 @@ std::string_view decimal(std::int64_t number, wsgi::Arena& arena) {
   return {text, size};
 }
 
-// The pid of this process, formatted once: children are forked, so it is compared and not only cached.
-std::string_view own_pid() {
-  struct Text {
-    pid_t pid = 0;
-    std::size_t size = 0;
-    char digits[16];
-  };
-  thread_local Text text;
-  if (const pid_t pid = getpid(); text.pid != pid) {
-    text.pid = pid;
-    text.size =
-        static_cast<std::size_t>(std::to_chars(text.digits, text.digits + sizeof text.digits, pid).ptr - text.digits);
-  }
-  return {text.digits, text.size};
-}
-
 // RFC 9112 section 3: the target as the client wrote it, the second word of the request line.
 std::string_view raw_target(const request_rec* r) {
   const std::string_view line = view_of(r->the_request);
@@ -149,9 +133,9 @@ void add_mod_wsgi(request_rec* r, const Target& target, wsgi::EnvironList& envir
   environ.add_computed("mod_wsgi.handler_script", "");
   environ.add_computed("mod_wsgi.script_name", environ.find("SCRIPT_NAME"));
   environ.add_computed("mod_wsgi.path_info", environ.find("PATH_INFO"));
-  add_if(environ, "mod_wsgi.listener_host", c->local_host);
+  environ.add_computed("mod_wsgi.listener_host", view_of(c->local_host != nullptr ? c->local_host : c->local_ip));
   environ.add_computed("mod_wsgi.listener_port", decimal(c->local_addr->port, environ.arena()));
-  environ.add_computed("mod_wsgi.server_pid", own_pid());
+  environ.add_computed("mod_wsgi.server_pid", decimal(getpid(), environ.arena()));
   if (r->log_id == nullptr) ap_run_generate_log_id(c, r, &r->log_id);
   add_if(environ, "mod_wsgi.request_id", r->log_id);
   add_if(environ, "mod_wsgi.connection_id", c->log_id);

@@ -108,12 +108,8 @@ void review_configuration(server_rec* main_server) {
       review_name(*server, std::string("WSGIScriptAlias ") + alias.path, view_of(alias.process_group));
     }
   }
-  for (const std::string& option : all.options_without_effect)
-    log_server(main_server, base::Message::kOptionWithoutEffect,
-               "WSGIDaemonProcess %s is accepted, but has no effect in this release", option.c_str());
-  if (all.socket_prefix != nullptr)
-    log_server(main_server, base::Message::kSocketPrefix,
-               "WSGISocketPrefix %s has no effect: there are no socket files", all.socket_prefix);
+  for (const std::string& line : all.without_effect)
+    log_server(main_server, base::Message::kWithoutEffect, "%s has no effect in this release", line.c_str());
 }
 
 }  // namespace httpd
