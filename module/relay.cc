@@ -26,8 +26,9 @@ constexpr std::size_t kFrames = 32u << 10;      // one read of frames
 constexpr std::size_t kBlock = 64u << 10;       // one read of body bytes, either way
 constexpr std::size_t kDirectBody = 16u << 10;  // so much of a body frame is read into memory that httpd sends from
 constexpr std::size_t kPassOn = 64u << 10;      // appended bytes that are worth a pass through httpd's filters
-// How often a request that has shown no sign of life is looked at: has it been entered?
-constexpr Micros kLook = std::chrono::seconds(1);
+// A request that has shown no sign of life is looked at after so long, then after twice that, and so on.
+constexpr Micros kFirstLook = std::chrono::milliseconds(50);
+constexpr Micros kLongestLook = std::chrono::seconds(1);
 
 long long seconds(Micros duration) { return static_cast<long long>(duration.count() / 1'000'000); }
 
@@ -43,6 +44,7 @@ Relay::Relay(request_rec* r, const RelayPlan& plan, base::UniqueFd channel, Body
       writer_(writer),
       reader_(plan.request, plan.more_body ? ResponseReader::Body::kFollows : ResponseReader::Body::kInFirstPart,
               plan.head_request),
+      look_(kFirstLook),
       to_send_(plan.first_part.substr(plan.sent)),
       body_left_(plan.body_left),
       first_part_sent_(to_send_.empty()) {}
@@ -68,7 +70,7 @@ Relay::Flow Relay::step() {
 
 Deadline Relay::next_deadline() const {
   if (!may_be_queued()) return deadline_;
-  const Micros look = std::min(deadline_.when(), base::now() + kLook);
+  const Micros look = std::min(deadline_.when(), base::now() + look_);
   return Deadline::at(std::min(look, plan_.queue_deadline.when()));
 }
 
@@ -76,6 +78,7 @@ Deadline Relay::next_deadline() const {
 // is told from one that runs by the bytes which its worker leaves unread until then.
 Relay::Flow Relay::on_silence() {
   if (may_be_queued()) {
+    look_ = std::min(2 * look_, kLongestLook);
     if (first_part_sent_ && !wire::has_unread(channel_.get())) {
       entered_ = true;
       progress();

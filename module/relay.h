@@ -84,6 +84,7 @@ class Relay {
   ResponseWriter* writer_;
   ResponseReader reader_;
   base::Deadline deadline_ = base::Deadline::never();
+  base::Micros look_;         // until the next question whether the application was entered
   std::string_view to_send_;  // of the first part, later of body_frame_
   std::unique_ptr<char[]> body_frame_;
   std::int64_t body_left_;
