@@ -39,16 +39,6 @@ void adopt_thread_state(Interpreter& interpreter, PyThreadState* state) {
   entries = new Entry{&interpreter, state, entries};
 }
 
-void drop_thread_state(Interpreter& interpreter) {
-  for (Entry** link = &entries; *link != nullptr; link = &(*link)->next) {
-    if ((*link)->interpreter != &interpreter) continue;
-    Entry* found = *link;
-    *link = found->next;
-    delete found;
-    return;
-  }
-}
-
 void free_thread_states(const PyThreadState* keep) {
   for (Entry** link = &entries; *link != nullptr;) {
     Entry* entry = *link;

@@ -55,8 +55,6 @@ class Detach {
 Interpreter* entered_before(std::string_view name);
 // Records a thread state that CPython made for the calling thread.
 void adopt_thread_state(Interpreter& interpreter, PyThreadState* state);
-// Forgets the calling thread's state for an interpreter that is no more.
-void drop_thread_state(Interpreter& interpreter);
 // Frees the calling thread's states in all interpreters; keeps those that keep says (main thread, main interpreter).
 void free_thread_states(const PyThreadState* keep);
 

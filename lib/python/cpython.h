@@ -60,13 +60,21 @@ inline PyThreadState* new_interpreter() {
 #endif
 }
 
-// Puts the str's data into its compact form; -1 with an exception on failure.
-inline int make_ready([[maybe_unused]] PyObject* text) {
-#if PY_VERSION_HEX >= 0x030C0000
-  return 0;
-#else
-  return PyUnicode_READY(text);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"  // in macros of 3.10
+// The memory of a str whose characters are all latin-1, one byte each; nullptr when some are not. Lives as long as
+// the str. No exception.
+inline const char* latin1_data(PyObject* text, Py_ssize_t* size) {
+#if PY_VERSION_HEX < 0x030C0000
+  if (PyUnicode_READY(text) < 0) {
+    PyErr_Clear();
+    return nullptr;
+  }
 #endif
+  if (PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND) return nullptr;
+  *size = PyUnicode_GET_LENGTH(text);
+  return reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(text));
 }
+#pragma GCC diagnostic pop
 
 }  // namespace python

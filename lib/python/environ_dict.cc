@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "python/environ_dict.h"
 
-#include <cstring>
 #include <functional>
 
 #include "base/posix.h"
@@ -44,9 +43,10 @@ Ref decode(Decoding decoding, std::string_view value) {
 }
 
 bool is_latin1_text(Borrowed object, std::string_view text) {
-  return object && PyUnicode_Check(object.get()) && PyUnicode_KIND(object.get()) == PyUnicode_1BYTE_KIND &&
-         static_cast<std::size_t>(PyUnicode_GET_LENGTH(object.get())) == text.size() &&
-         std::memcmp(PyUnicode_1BYTE_DATA(object.get()), text.data(), text.size()) == 0;
+  if (!object) return false;
+  Py_ssize_t size = 0;
+  const char* data = latin1_data(object.get(), &size);
+  return data != nullptr && std::string_view(data, static_cast<std::size_t>(size)) == text;
 }
 
 // What clients send changes, and should not outlive its request.
@@ -72,7 +72,7 @@ Ref value_of(Key& key, std::string_view value) {
 bool add_pair(Borrowed environ, EnvironKeys& keys, const gatehouse_pair& pair) {
   Key* key = keys.find(view(pair.name));
   Ref name = key != nullptr ? key->text.clone() : latin1(view(pair.name));
-  Ref value = key != nullptr ? value_of(*key, view(pair.value)) : latin1(view(pair.value));
+  Ref value = key != nullptr ? value_of(*key, view(pair.value)) : decode(decoding_of(view(pair.name)), view(pair.value));
   return name && value && PyDict_SetItem(environ.get(), name.get(), value.get()) == 0;
 }
 

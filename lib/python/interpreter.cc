@@ -43,12 +43,12 @@ Interpreter* Interpreters::make(std::string_view name) {
               static_cast<int>(name.size()), name.data());
     return nullptr;
   }
+  // This first thread state is used here only, and stays: CPython 3.11 cannot add a thread to an interpreter that
+  // has none left.
   auto made = std::make_unique<Interpreter>(name, PyThreadState_GetInterpreter(state));
-  adopt_thread_state(*made, state);
   if (!made->objects.set_up(attach.attached())) {
     log_exception(attach.attached(), nullptr, base::Message::kInterpreter,
                   "interpreter '" + std::string(name) + "' could not be prepared");
-    drop_thread_state(*made);
     Py_EndInterpreter(state);
     made.reset();
   }

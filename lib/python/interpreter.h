@@ -47,6 +47,11 @@ class Interpreters {
   // Makes the interpreter if there is none of this name; one is made at a time. Blocks; without the GIL.
   // nullptr: it could not be made; logged.
   Interpreter* find(std::string_view name) GH_EXCLUDES(mutex_);
+  // Whether there are others than the main one.
+  bool has_subs() GH_EXCLUDES(mutex_) {
+    base::MutexLock lock(mutex_);
+    return !subs_.empty();
+  }
   // Calls use(interpreter) for each, sub-interpreters first. Without the GIL, while none is being made.
   template <typename Use>
   void for_each(Use use) {

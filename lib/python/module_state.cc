@@ -15,26 +15,25 @@ PyModuleDef mod_wsgi_definition = {PyModuleDef_HEAD_INIT, "mod_wsgi", "The serve
 PyModuleDef apache_definition = {PyModuleDef_HEAD_INIT, "apache", "What is known of the Apache that serves.",
                                  0, nullptr, nullptr, nullptr, nullptr, nullptr};
 
-// Runs once in each interpreter. python_path, home, Log and after_fork are given.
+// Runs once in each interpreter. python_path, home, Log and before_fork are given.
 constexpr const char* kPrepare = R"(
-import io, os, site, sys, threading, traceback
+import _signal, io, os, site, sys, threading, traceback
 standard = list(sys.path)
 for directory in python_path:
     site.addsitedir(directory)
 added = [entry for entry in sys.path if entry not in standard]
 sys.path[:] = home + added + [entry for entry in standard if entry not in home]
 io.TextIOBase.register(Log)
-if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=after_fork)
+os.register_at_fork(before=before_fork)
 )";
 
-// os.fork() and multiprocessing in an application: the child must not speak for its parent.
-PyObject* on_application_fork(PyObject*, PyObject*) noexcept {
-  Runtime::get().application_forked();
+// os.fork() and multiprocessing in an application.
+PyObject* on_python_fork(PyObject*, PyObject*) noexcept {
+  Runtime::get().application_will_fork();
   Py_RETURN_NONE;
 }
 
-PyMethodDef application_fork_method = {"after_application_fork", on_application_fork, METH_NOARGS, nullptr};
+PyMethodDef python_fork_method = {"before_fork", on_python_fork, METH_NOARGS, nullptr};
 
 // The parts of paths between separators as a list of str; empty parts are left out.
 Ref list_of(std::string_view paths, char separator) {
@@ -114,11 +113,11 @@ bool ModuleState::add_modules() {
 bool ModuleState::prepare(Attached&) {
   const Settings& settings = Runtime::get().settings();
   Ref names = Ref::steal(PyDict_New());
-  Ref hook = Ref::steal(PyCFunction_New(&application_fork_method, nullptr));
+  Ref hook = Ref::steal(PyCFunction_New(&python_fork_method, nullptr));
   if (!names || !set_item(names, "__builtins__", Borrowed(PyEval_GetBuiltins())) ||
       !set_item(names, "python_path", list_of(settings.python_path, ':')) ||
       !set_item(names, "home", list_of(settings.working_directory, '\0')) || !set_item(names, "Log", log_type) ||
-      !set_item(names, "after_fork", hook))
+      !set_item(names, "before_fork", hook))
     return false;
   return static_cast<bool>(Ref::steal(PyRun_String(kPrepare, Py_file_input, names.get(), names.get())));
 }

@@ -30,6 +30,11 @@ std::string parent_of(const std::string& path) {
   return path.substr(0, slash);
 }
 
+std::string trimmed(const std::string& text) {
+  const std::size_t start = text.find_first_not_of(" \t\r");
+  return start == std::string::npos ? "" : text.substr(start, text.find_last_not_of(" \t\r") + 1 - start);
+}
+
 std::string resolved(const std::string& path) {
   char buffer[PATH_MAX];
   return realpath(path.c_str(), buffer) != nullptr ? buffer : path;
@@ -51,19 +56,30 @@ int standard_library_error(const std::string& prefix) {
   return error;
 }
 
-// "home = DIR" of the pyvenv.cfg beside or above the executable, or "".
-std::string home_of_environment(const std::string& executable) {
+// What pyvenv.cfg beside or above the executable says; empty for an executable of no virtual environment.
+struct Environment {
+  std::string folder;
+  std::string home;     // where the Python is that it was made with
+  std::string version;  // of that, "3.12.1"
+};
+
+Environment environment_of(const std::string& executable) {
+  Environment environment;
   const std::string folder = parent_of(executable);
   for (const std::string& place : {folder, parent_of(folder)}) {
     std::ifstream file(place + "/pyvenv.cfg");
+    if (!file) continue;
+    environment.folder = place;
     for (std::string line; std::getline(file, line);) {
       const std::size_t equals = line.find('=');
-      if (equals == std::string::npos || line.compare(0, 4, "home") != 0) continue;
-      const std::size_t start = line.find_first_not_of(" \t", equals + 1);
-      if (start != std::string::npos) return line.substr(start, line.find_last_not_of(" \t\r") + 1 - start);
+      if (equals == std::string::npos) continue;
+      const std::string key = trimmed(line.substr(0, equals)), value = trimmed(line.substr(equals + 1));
+      if (key == "home") environment.home = value;
+      if (key == "version" || key == "version_info") environment.version = value;
     }
+    break;
   }
-  return {};
+  return environment;
 }
 
 // Whether the standard library is where CPython will look for it: at or above the (base) executable's folder.
@@ -71,8 +87,12 @@ base::Status check_executable(const std::string& executable) {
   if (access(executable.c_str(), X_OK) != 0)
     return refusal("the Python executable " + executable + " cannot be used; name another one with python-home, or let "
                    "the user that runs this process reach it", errno);
-  std::string folder = home_of_environment(executable);
-  if (folder.empty()) folder = parent_of(resolved(executable));
+  const Environment environment = environment_of(executable);
+  if (!environment.version.empty() && !(environment.version + ".").starts_with(std::string(kMinorVersion) + "."))
+    return refusal("the virtual environment " + environment.folder + " is of Python " + environment.version +
+                   ", but this engine is of " + std::string(kMinorVersion) + "; make it again with Python " +
+                   std::string(kMinorVersion) + ", or choose the engine of its version (python=3.X)");
+  const std::string folder = environment.home.empty() ? parent_of(resolved(executable)) : environment.home;
   int error = ENOENT;
   for (std::string prefix = folder;; prefix = parent_of(prefix)) {
     const int found = standard_library_error(prefix);

@@ -25,13 +25,13 @@ bool latin1_of(Borrowed text, const char* what, std::string_view* out) {
     PyErr_Format(PyExc_TypeError, "%s must be str, not %.100s", what, Py_TYPE(text.get())->tp_name);
     return false;
   }
-  if (make_ready(text.get()) < 0) return false;
-  if (PyUnicode_KIND(text.get()) != PyUnicode_1BYTE_KIND) {
-    Ref refused = Ref::steal(PyUnicode_AsLatin1String(text.get()));
-    return refused ? raise(PyExc_ValueError, std::string(what) + " is not latin-1") : false;
+  Py_ssize_t size = 0;
+  const char* data = latin1_data(text.get(), &size);
+  if (data == nullptr) {
+    Ref encoded = Ref::steal(PyUnicode_AsLatin1String(text.get()));  // raises UnicodeEncodeError, which shows the place
+    return encoded ? raise(PyExc_ValueError, std::string(what) + " is not latin-1") : false;
   }
-  *out = {reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(text.get())),
-          static_cast<std::size_t>(PyUnicode_GET_LENGTH(text.get()))};
+  *out = {data, static_cast<std::size_t>(size)};
   return true;
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "python/runtime.h"
 
+#include <pthread.h>
+#include <signal.h>
+
 #include "base/log.h"
 #include "python/exception.h"
 #include "python/python_config.h"
@@ -15,7 +18,22 @@ void on_base_log(void* context, base::Level level, std::string_view line) {
   host->log(host->context, static_cast<gatehouse_level>(level), gatehouse_text{line.data(), line.size()});
 }
 
+void on_fork_child() noexcept { runtime->forked_unannounced(); }
+
 std::string_view string_or_empty(const char* string) { return string != nullptr ? string : ""; }
+
+// Keeps the process's action for SIGINT over a scope. The first import of CPython's signal module replaces it even
+// when Python is told to install no handlers; later imports do not.
+class KeepInterruptAction {
+ public:
+  KeepInterruptAction() { sigaction(SIGINT, nullptr, &action_); }
+  ~KeepInterruptAction() { sigaction(SIGINT, &action_, nullptr); }
+  KeepInterruptAction(const KeepInterruptAction&) = delete;
+  KeepInterruptAction& operator=(const KeepInterruptAction&) = delete;
+
+ private:
+  struct sigaction action_;
+};
 
 // Calls module.function() and logs an exception of it. A module that nobody imported has nothing to stop.
 void run_exit_function(Attached& attached, const char* module_name, const char* function) {
@@ -45,6 +63,10 @@ base::Status Runtime::start(const gatehouse_python& python, const gatehouse_host
                         std::string(string_or_empty(python.working_directory)),
                         std::string(string_or_empty(python.process_group)), python.processes, python.threads};
 
+  const KeepInterruptAction keep_interrupt_action;
+  // Not os.register_at_fork(): extension modules fork, too, and CPython may never get as far as its own hooks.
+  if (const int error = pthread_atfork(nullptr, nullptr, on_fork_child); error != 0)
+    return base::Error{base::Message::kPythonStart, error, "no fork handler could be installed"};
   const base::Status initialized = initialize_python(python);
   if (!initialized) return initialized;
   runtime->main_state_ = PyThreadState_Get();
@@ -85,7 +107,18 @@ void Runtime::after_fork_child(const gatehouse_host& host) {
   PyEval_SaveThread();
 }
 
-void Runtime::application_forked() const {
+// CPython clears the other interpreters in the child and hangs or crashes over it (gh-101437, gh-84139,
+// gh-139759; seen on 3.10 to 3.13).
+void Runtime::application_will_fork() {
+  if (host_forks_ || warned_of_fork_ || !interpreters_.has_subs()) return;
+  warned_of_fork_ = true;
+  base::log(base::Message::kForkWithInterpreters,
+            "an application forks a process that has several interpreters; the child is likely to hang or to crash in "
+            "CPython; give the application a process group or WSGIApplicationGroup %%{GLOBAL} to itself, or start "
+            "processes with subprocess or multiprocessing's \"spawn\"");
+}
+
+void Runtime::forked_unannounced() const {
   if (!host_forks_ && host_->after_application_fork != nullptr) host_->after_application_fork(host_->context);
 }
 

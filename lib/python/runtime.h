@@ -41,8 +41,10 @@ class Runtime {
   void before_fork();
   void after_fork_parent();
   void after_fork_child(const gatehouse_host& host);
-  // In the child of an application's own fork; with the GIL.
-  void application_forked() const;
+  // Python is about to fork for an application; with the GIL. Warns when CPython cannot do that here.
+  void application_will_fork();
+  // In the child of every fork that the host did not announce, before any code of Python runs there.
+  void forked_unannounced() const;
   // The calling thread's states in all interpreters go; the main thread keeps its own.
   void end_thread();
   // threading._shutdown, atexit and a flush of the standard streams in each interpreter. Without the GIL, on the
@@ -61,6 +63,7 @@ class Runtime {
   Interpreters interpreters_;
   PyThreadState* main_state_ = nullptr;
   bool host_forks_ = false;
+  bool warned_of_fork_ = false;
 };
 
 }  // namespace python

@@ -180,7 +180,7 @@ void Scripts::set_importing(Script& script, bool importing) {
 
 LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const gatehouse_target& target, Request* request) {
   Script& script = script_of(view(target.script));
-  const unsigned attempts = script.attempts;
+  const bool waits = script.importing;
   while (script.importing) wait_for_import(attached, script);
 
   if (script.globals) {
@@ -192,8 +192,8 @@ LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const g
     if ((target.flags & GATEHOUSE_DECLINE_STALE) != 0) return {Lookup::kStale, {}, {}};
     // Somebody else may have begun while reload_required() ran.
     if (script.importing) return find(attached, interpreter, target, request);
-  } else if (script.attempts != attempts) {
-    return {Lookup::kFailed, {}, script.problem};  // the attempt that this thread waited for
+  } else if (waits) {
+    return {Lookup::kFailed, {}, script.problem};  // of the attempt that this thread has waited for
   }
   return import(attached, interpreter, script, target, request);
 }
@@ -201,7 +201,6 @@ LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const g
 LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Script& script, const gatehouse_target& target,
                              Request* request) {
   set_importing(script, true);
-  ++script.attempts;
   const bool again = static_cast<bool>(script.globals);
   script.globals.reset();
   script.problem.clear();

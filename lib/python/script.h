@@ -47,7 +47,6 @@ class Scripts {
     Ref globals;                // empty: not loaded
     std::int64_t mtime_us = 0;  // of the file that was loaded
     bool importing = false;     // changed with the GIL and mutex_
-    unsigned attempts = 0;
     std::string problem;        // of the last attempt
   };
 

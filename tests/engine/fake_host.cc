@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <utility>
 
 #include "base/log.h"
 #include "wsgi/engine_loader.h"
@@ -22,6 +23,7 @@ namespace fake_host {
 namespace {
 
 const gatehouse_engine_table* table = nullptr;
+const char* table_version = "";
 std::mutex host_log_mutex;
 std::vector<std::string>* host_log = new std::vector<std::string>;
 std::atomic<int> forks = 0;
@@ -31,7 +33,9 @@ void on_host_log(void*, gatehouse_level, gatehouse_text line) {
   host_log->emplace_back(line.data, line.size);
 }
 
-void on_application_fork(void*) { ++forks; }
+void on_application_fork(void*) {
+  if (write(STDOUT_FILENO, "told\n", 5) == 5) ++forks;
+}
 
 // One request as the engine sees it.
 struct Exchange {
@@ -41,7 +45,6 @@ struct Exchange {
   std::size_t offset = 0;  // in that piece
   int sends = 0;
   std::atomic<int> inside = 0;  // callbacks under way: never more than one
-  std::mutex log_mutex;
 };
 
 class Inside {
@@ -124,24 +127,28 @@ gatehouse_io on_send_file(void* request, int fd, std::int64_t offset, std::int64
   return GATEHOUSE_OK;
 }
 
-void on_log(void* request, gatehouse_level, gatehouse_text line) {
+void on_log(void* request, gatehouse_level level, gatehouse_text line) {
   Exchange* exchange = exchange_of(request);
   Inside inside(exchange);
-  exchange->reply.log.emplace_back(line.data, line.size);
+  Reply& reply = exchange->reply;
+  (level <= GATEHOUSE_LOG_WARNING ? reply.log : reply.notes).emplace_back(line.data, line.size);
 }
 
 gatehouse_text text(const std::string& string) { return {string.data(), string.size()}; }
 
 }  // namespace
 
-void open_engine(const std::string& file) {
+void open_engine(const std::string& file, const char* version) {
   auto opened = wsgi::open_engine(file);
   if (!opened) {
     std::fprintf(stderr, "%s\n", base::text_of(opened.error()).c_str());
     std::exit(2);
   }
   table = opened.value();
+  table_version = version;
 }
+
+const char* expected_version() { return table_version; }
 
 const gatehouse_engine_table& engine() { return *table; }
 
@@ -187,7 +194,7 @@ int Reply::count(std::string_view step) const { return static_cast<int>(std::cou
 Site::Site() {
   char name[] = "/tmp/gatehouse-engine-XXXXXX";
   if (mkdtemp(name) == nullptr) std::abort();
-  folder_ = name;
+  folder_ = script_folder_ = name;
 }
 
 Site::~Site() { std::filesystem::remove_all(folder_); }
@@ -212,12 +219,11 @@ void Site::application(std::string_view body) {
   script(text);
 }
 
-gatehouse_target Site::target() const {
-  script_path_ = path(script_name);
+gatehouse_target Site::target(const std::string& script) const {
   gatehouse_target target = {};
   target.size = sizeof target;
   target.flags = target_flags;
-  target.script = text(script_path_);
+  target.script = text(script);
   target.callable = text(callable);
   target.interpreter = text(interpreter);
   target.application_group = text(application_group);
@@ -232,10 +238,9 @@ Reply Site::get() {
                                                             on_read_error, on_send_head, on_send_body, nullptr, on_log};
   std::vector<gatehouse_pair> pairs;
   for (const auto& [name, value] : environ) pairs.push_back({text(name), text(value)});
-  const std::string script_path = path(script_name);
-  gatehouse_target to = target();
-  to.script = text(script_path);
-  Exchange exchange{*this, {}, 0, 0, 0, {}, {}};
+  const std::string script = script_path();
+  const gatehouse_target to = target(script);
+  Exchange exchange{*this, {}, 0, 0, 0, {}};
   gatehouse_request request = {};
   request.size = sizeof request;
   request.flags = request_flags;
@@ -262,7 +267,8 @@ Reply Site::post(std::string body) {
 }
 
 int Site::load(gatehouse_error* error) {
-  const gatehouse_target to = target();
+  const std::string script = script_path();
+  const gatehouse_target to = target(script);
   error->size = sizeof *error;
   return table->load(&to, error);
 }

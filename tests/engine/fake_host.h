@@ -16,8 +16,9 @@
 
 namespace fake_host {
 
-// The engine under test, opened by main().
-void open_engine(const std::string& file);
+// The engine under test and the version ("3.12") it should be of; told by main().
+void open_engine(const std::string& file, const char* version);
+const char* expected_version();
 const gatehouse_engine_table& engine();
 // The host that Python is started with: its log lines are kept.
 const gatehouse_host& host();
@@ -39,7 +40,8 @@ struct Reply {
   std::string body;
   std::vector<std::string> pieces;  // the body as the calls brought it
   std::vector<std::string> steps;   // "entered", "head", "buffer", "flush", "file", "read", in order
-  std::vector<std::string> log;
+  std::vector<std::string> log;     // lines of level warning and worse
+  std::vector<std::string> notes;   // the others
 
   std::string header(std::string_view name) const;  // its value, "(none)" without it
   int count(std::string_view step) const;
@@ -61,6 +63,9 @@ class Site {
   // The body of application(environ, start_response), indented by this function.
   void application(std::string_view body);
 
+  // Requests go to the script of another site.
+  void use_script_of(const Site& other) { script_folder_ = other.folder_; }
+
   Reply get();
   Reply post(std::string body);
   // Loads the script ahead: 0 or -1, error filled.
@@ -70,7 +75,7 @@ class Site {
   std::string callable = "application";
   std::string interpreter;
   std::string application_group = "group";
-  std::uint32_t target_flags = 0;
+  std::uint32_t target_flags = GATEHOUSE_RELOAD;
   std::uint32_t request_flags = GATEHOUSE_MULTITHREAD;
   std::vector<std::pair<std::string, std::string>> environ = {{"REQUEST_METHOD", "GET"}, {"PATH_INFO", "/x"}};
   std::int64_t content_length = 0;
@@ -86,10 +91,10 @@ class Site {
   std::function<void()> before_flush;    // the same
 
  private:
-  gatehouse_target target() const;
+  gatehouse_target target(const std::string& script) const;
+  std::string script_path() const { return script_folder_ + "/" + script_name; }
   std::string folder_;
-  std::string script_path_storage() const { return path(script_name); }
-  mutable std::string script_path_;
+  std::string script_folder_;
   std::int64_t last_mtime_ = 1'700'000'000;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/engine/scenarios.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,8 +13,6 @@
 
 namespace fake_host {
 namespace {
-
-std::string* engine_file = new std::string;
 
 gatehouse_python ordinary() {
   gatehouse_python python = {};
@@ -32,7 +31,7 @@ int start(const gatehouse_python& python) {
   return started;
 }
 
-int bad_home() {
+int bad_home(const std::string&) {
   Site site;
   gatehouse_python python = ordinary();
   python.home = site.folder().c_str();
@@ -40,14 +39,14 @@ int bad_home() {
   return 0;
 }
 
-int bad_executable() {
+int bad_executable(const std::string&) {
   gatehouse_python python = ordinary();
   python.executable = "/nowhere/bin/python3";
   start(python);
   return 0;
 }
 
-int environment_of_other_version() {
+int environment_of_other_version(const std::string&) {
   Site site;
   site.write_file("pyvenv.cfg", "home = /nowhere\nversion = 2.5.0\n");
   site.write_file("python", "");
@@ -59,8 +58,9 @@ int environment_of_other_version() {
   return 0;
 }
 
-int settings() {
+int settings(const std::string&) {
   Site site;
+  signal(SIGINT, SIG_IGN);
   const std::string extra = site.path("extra"), home = site.path("home");
   if (system(("mkdir " + extra + " " + home).c_str()) != 0) return 1;
   site.write_file("extra/more.pth", home + "/../linked\n");
@@ -80,13 +80,53 @@ int settings() {
       "start_response('200 OK', [])\n"
       "names = [p.rsplit('/', 1)[1] for p in sys.path[:3]]\n"
       "return [repr((sys.argv, names, sys.flags.optimize, sys.dont_write_bytecode, sys.flags.hash_randomization,\n"
-      "              sys.warnoptions, signal.getsignal(signal.SIGINT), sys.flags.isolated)).encode()]");
+      "              sys.warnoptions, sys.flags.isolated)).encode()]");
+  std::printf("%s\n", site.get().body.c_str());
+  std::printf("SIGINT is %s\n", signal(SIGINT, SIG_DFL) == SIG_IGN ? "as it was" : "changed");
+  return 0;
+}
+
+// Argument: a virtual environment that has a module only_here.
+int environment(const std::string& folder) {
+  Site site;
+  const std::string executable = folder + "/bin/python";
+  gatehouse_python python = ordinary();
+  python.executable = executable.c_str();
+  if (start(python) != 0) return 1;
+  site.application("import sys, only_here\nstart_response('200 OK', [])\n"
+                   "return [repr((sys.prefix != sys.base_prefix, sys.executable)).encode()]");
   std::printf("%s\n", site.get().body.c_str());
   return 0;
 }
 
-// What a zygote does: start, fork, serve in the child from a new process image of the same Python.
-int fork_workers() {
+// An application forks: the child is told, the parent is not. Afterwards the child would answer, too.
+int application_fork(const std::string&) {
+  Site site;
+  if (start(ordinary()) != 0) return 1;
+  site.application("import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nelse: raise SystemExit\n"
+                   "start_response('200 OK', [])\nreturn [b'']");
+  const Reply reply = site.get();
+  std::printf("%s told %d\n", reply.result == GATEHOUSE_COMPLETE ? "parent" : "child", application_forks());
+  return 0;
+}
+
+// The same beside a sub-interpreter: CPython may hang in the child, which must have been told by then.
+int application_fork_beside_interpreters(const std::string&) {
+  Site site;
+  if (start(ordinary()) != 0) return 1;
+  site.application("start_response('200 OK', [])\nreturn [b'']");
+  site.interpreter = "sub";
+  site.get();
+  site.interpreter = "";
+  site.application("import os, signal, time\npid = os.fork()\nif not pid: os._exit(0)\ntime.sleep(0.3)\n"
+                   "os.kill(pid, signal.SIGKILL)\nos.waitpid(pid, 0)\nstart_response('200 OK', [])\nreturn [b'']");
+  std::printf("result %u\n", site.get().result);
+  for (const std::string& line : take_host_log()) std::printf("%s\n", line.c_str());
+  return 0;
+}
+
+// What a zygote does: start, fork, serve in the child.
+int fork_workers(const std::string&) {
   Site site;
   if (start(ordinary()) != 0) return 1;
   site.application("import random, threading\nstart_response('200 OK', [])\n"
@@ -116,7 +156,7 @@ int fork_workers() {
   return 0;
 }
 
-int stop() {
+int stop(const std::string&) {
   Site site;
   if (start(ordinary()) != 0) return 1;
   site.application(
@@ -138,12 +178,15 @@ int stop() {
   return 0;
 }
 
-const std::map<std::string, std::function<int()>>& scenarios() {
-  static const std::map<std::string, std::function<int()>> all = {
+const std::map<std::string, std::function<int(const std::string&)>>& scenarios() {
+  static const std::map<std::string, std::function<int(const std::string&)>> all = {
       {"bad-home", bad_home},
       {"bad-executable", bad_executable},
       {"environment-of-other-version", environment_of_other_version},
       {"settings", settings},
+      {"environment", environment},
+      {"application-fork", application_fork},
+      {"application-fork-beside-interpreters", application_fork_beside_interpreters},
       {"fork-workers", fork_workers},
       {"stop", stop}};
   return all;
@@ -151,21 +194,19 @@ const std::map<std::string, std::function<int()>>& scenarios() {
 
 }  // namespace
 
-void set_engine_file(const std::string& file) { *engine_file = file; }
-
-int run_scenario(const std::string& name) {
+int run_scenario(const std::string& name, const std::string& argument) {
   const auto found = scenarios().find(name);
   if (found == scenarios().end()) return 2;
-  const int status = found->second();
+  const int status = found->second(argument);
   std::fflush(stdout);
   _exit(status);
 }
 
-Printed in_own_process(const std::string& name) {
+Printed in_own_process(const std::string& name, const std::string& argument) {
   char self[4096];
   const ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
   if (size < 0) return {-1, ""};
-  const std::string command = std::string(self, static_cast<std::size_t>(size)) + " " + *engine_file + " --scenario " + name + " 2>&1";
+  const std::string command = std::string(self, static_cast<std::size_t>(size)) + " --scenario " + name + " '" + argument + "' 2>&1";
   FILE* output = popen(command.c_str(), "r");
   if (output == nullptr) return {-1, ""};
   Printed printed{0, {}};

@@ -8,15 +8,14 @@
 
 namespace fake_host {
 
-void set_engine_file(const std::string& file);
 // Runs a scenario in this process, whose Python is not started; the exit status.
-int run_scenario(const std::string& name);
+int run_scenario(const std::string& name, const std::string& argument);
 
 struct Printed {
   int status;        // as waitpid gives it
   std::string text;  // standard output and standard error
 };
-// Runs this program again with --scenario name.
-Printed in_own_process(const std::string& name);
+// Runs this program again with --scenario name argument.
+Printed in_own_process(const std::string& name, const std::string& argument = {});
 
 }  // namespace fake_host
