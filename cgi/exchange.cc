@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cgi/exchange.h"
 
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
+#include <memory>
 
 #include "base/log.h"
 #include "wsgi/header_rules.h"
@@ -107,6 +104,12 @@ bool Exchange::flush() {
   return sent;
 }
 
+void Exchange::discard_body() {
+  const auto piece = std::make_unique<char[]>(kBufferLimit);
+  while (read_body(piece.get(), kBufferLimit) > 0) {
+  }
+}
+
 void Exchange::send_failure(std::uint32_t status) {
   constexpr std::string_view kText = "The application could not answer this request. The server's error log says why.\n";
   buffer_.append("Status: ").append(std::to_string(status)).append("\r\n");
@@ -124,12 +127,7 @@ std::int64_t parse_content_length(std::string_view value, bool* valid) {
 
 void on_log_line(void* /*context*/, gatehouse_level level, gatehouse_text line) {
   if (level > GATEHOUSE_LOG_NOTICE) return;
-  char newline = '\n';
-  const iovec pieces[] = {{const_cast<char*>(line.data), line.size}, {&newline, 1}};
-  ssize_t written;
-  do {
-    written = writev(STDERR_FILENO, pieces, 2);
-  } while (written < 0 && errno == EINTR);
+  base::write_to_stderr(nullptr, static_cast<base::Level>(level), view_of(line));
 }
 
 }  // namespace cgi

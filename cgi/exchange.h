@@ -23,6 +23,9 @@ class Exchange {
 
   // Sends what is still buffered. False: the server does not listen any more.
   bool flush();
+  // Reads what is left of the request body and forgets it: mod_cgid gives a script one socket for both ways, and
+  // closing a socket with unread input takes away what the other end has not read yet.
+  void discard_body();
   // A whole response of status and a short text. Only when no head was sent.
   void send_failure(std::uint32_t status);
 
@@ -47,7 +50,7 @@ class Exchange {
 // "1234" as a number; empty or no number at all: 0 with valid false. RFC 3875 4.1.2: absent means no body.
 std::int64_t parse_content_length(std::string_view value, bool* valid);
 
-// The lines of this program: as they are, to descriptor 2, from level notice on (httpd adds time and address).
+// The lines of this program, in httpd's format, from level notice on: mod_cgid copies them as they are.
 void on_log_line(void* context, gatehouse_level level, gatehouse_text line);
 
 }  // namespace cgi

@@ -119,6 +119,7 @@ gatehouse_outcome handle(const gatehouse_engine_table& engine, const cgi::Variab
 int finish(const gatehouse_outcome& outcome, cgi::Exchange* exchange) {
   if (outcome.result == GATEHOUSE_FAILED) exchange->send_failure(outcome.status);
   const bool delivered = exchange->flush();
+  exchange->discard_body();
   if (outcome.result == GATEHOUSE_TRUNCATED)
     base::log(base::Message::kCgiTruncated, "the response is incomplete, which CGI cannot tell the client");
   return delivered && (outcome.result == GATEHOUSE_COMPLETE || outcome.result == GATEHOUSE_FAILED) ? 0 : 1;
@@ -152,6 +153,7 @@ int serve(std::span<const char* const> arguments) {
   if (!engine) {
     base::log(engine.error());
     exchange.send_failure(500);
+    exchange.discard_body();
     return 1;
   }
   const gatehouse_outcome outcome =

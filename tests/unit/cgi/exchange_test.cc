@@ -105,6 +105,16 @@ TEST(CgiExchange, BodyOfUnknownLengthEndsWithTheFile) {
   STRCMP_EQUAL("", read_some(100).c_str());
 }
 
+TEST(CgiExchange, WhatTheApplicationDidNotReadIsDiscarded) {
+  expect_body(5);
+  client_sends("abcdefgh");
+  exchange->discard_body();
+  STRCMP_EQUAL("", read_some(100).c_str());
+  char next;
+  LONGS_EQUAL(1, base::read_some(body.get(), &next, 1));
+  BYTES_EQUAL('f', next);
+}
+
 TEST(CgiExchange, HeadAndBodyAreBufferedUntilAFlush) {
   send_head(200, "OK", {{text("X-A"), text("1")}}, 2);
   CHECK_EQUAL(GATEHOUSE_OK, send_body("hi", GATEHOUSE_BUFFER));
