@@ -5,6 +5,7 @@
 #include "module/daemon_spawn.h"
 #include "module/embedded_host.h"
 #include "module/handler.h"
+#include "module/interruption.h"
 #include "module/review.h"
 #include "module/script_alias.h"
 
@@ -46,6 +47,11 @@ int on_monitor(apr_pool_t* /*pool*/, server_rec* /*s*/) noexcept {
 
 void on_child_init(apr_pool_t* pool, server_rec* s) noexcept { prepare_embedded(pool, s); }
 
+// httpd gives its threads some ten seconds and then kills the child; they should not spend them on waiting for workers.
+void on_child_stopping(apr_pool_t* /*pool*/, int graceful) noexcept {
+  if (graceful == 0) interrupt_all();
+}
+
 // --- For a request
 
 int on_translate_name(request_rec* r) noexcept { return translate_by_alias(r); }
@@ -64,6 +70,7 @@ void gatehouse_register_hooks(apr_pool_t* /*pool*/) noexcept {
   ap_hook_post_config(httpd::on_post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_monitor(httpd::on_monitor, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(httpd::on_child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_child_stopping(httpd::on_child_stopping, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_translate_name(httpd::on_translate_name, after_alias, before_user_directories, APR_HOOK_MIDDLE);
   ap_hook_handler(httpd::on_handler, nullptr, nullptr, APR_HOOK_MIDDLE);
 }

@@ -257,6 +257,7 @@ Relay::Flow Relay::on_end() {
 // End of file (error 0) or an error instead of END. A reset says that the worker left bytes of the first part
 // unread, so the application was not entered (frame.h).
 Relay::Flow Relay::on_close(int error) {
+  if (is_interrupted()) return cut(HTTP_SERVICE_UNAVAILABLE);
   if (!reader_.is_started() && (error == ECONNRESET || !first_part_sent_)) return over(Result::kLost);
   log_request(r_, Message::kWorkerLost, "group '%.*s': the process ended while it ran the request%s",
               static_cast<int>(plan_.group.size()), plan_.group.data(),

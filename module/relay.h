@@ -13,6 +13,7 @@
 #include "base/posix.h"
 #include "module/brigade.h"
 #include "module/httpd_api.h"
+#include "module/interruption.h"
 #include "module/response_reader.h"
 
 namespace httpd {
@@ -80,6 +81,7 @@ class Relay {
   request_rec* r_;
   const RelayPlan& plan_;
   base::UniqueFd channel_;
+  Interruptible interruptible_{channel_.get()};  // after channel_: httpd may have to end at once
   BodyReader* body_;
   ResponseWriter* writer_;
   ResponseReader reader_;
