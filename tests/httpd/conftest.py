@@ -66,10 +66,10 @@ def stage(servers):
 
 def stop_clean(servers, server):
     """Stops a server that several tests shared; what it logs meanwhile is judged too."""
+    servers.all.remove(server)
     log = ErrorLog(lambda: [server.logs])
     server.stop()
     log.verify()
-    servers.all.remove(server)
 
 
 @pytest.fixture(scope='session')

@@ -155,8 +155,13 @@ class Server:
     def processes(self):
         return processes.of_server(self.pid, self.root)
 
+    def daemons(self):
+        """The processes that are not httpd itself."""
+        return [process for process in self.processes() if process.name != self.stage.httpd.name]
+
     def zombies(self):
-        return [process for process in self.processes() if process.is_zombie]
+        """Dead daemons that nobody has waited for; httpd looks after its own children in its own time."""
+        return [process for process in self.daemons() if process.is_zombie]
 
     def connect(self, timeout=TIMEOUT):
         return Connection(self.port, timeout)

@@ -26,7 +26,7 @@ def closed_once(record):
 
 @pytest.mark.parametrize('kind', ['normal', 'no_content', 'large', 'too_long'])
 def test_close_is_called_once_after_a_response(everywhere, record, error_log, kind):
-    error_log.allow('wsgi:warn')
+    error_log.allow('GH0614: ')
     assert everywhere.get(f'close_count?file={record}&kind={kind}').complete
     assert closed_once(record)
 
@@ -40,6 +40,7 @@ def test_close_is_called_once_after_an_exception_while_iterating(mount, record, 
     mount.get(f'close_count?file={record}&kind=raises')
     assert closed_once(record)
     error_log.expect_traceback('RuntimeError: raised while iterating')
+    error_log.allow('GH0702: ')
 
 
 def test_close_is_called_once_after_a_refused_header(mount, record, error_log):
@@ -50,7 +51,7 @@ def test_close_is_called_once_after_a_refused_header(mount, record, error_log):
 
 def test_close_is_called_once_when_start_response_never_was(mount, record, error_log):
     assert mount.get(f'close_count?file={record}&kind=slow_start').status == 500
-    error_log.expect_traceback('start_response')
+    error_log.expect_traceback('RuntimeError: start_response')
     assert closed_once(record)
 
 

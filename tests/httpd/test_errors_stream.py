@@ -74,7 +74,7 @@ def test_a_forged_prefix_does_not_begin_a_line(lasting, error_log):
 
 def test_control_characters_in_an_exception_are_escaped(lasting, error_log):
     assert lasting.get('raises_text?' + urllib.parse.quote('evil\r\x1b[2Jtext')).status == 500
-    error_log.expect_traceback('evil.*text')
+    error_log.expect_traceback('ValueError: evil.*text')
     assert not re.search('[\x00-\x08\x0b-\x1f\x7f]', error_log.wait_for('evil.*text').text)
 
 

@@ -11,12 +11,8 @@ PATHS = ('WSGIScriptAliasMatch ^/embedded/(\\w+) ${APPS}/$1.wsgi application-gro
 
 
 def settled(httpd, wanted, timeout=20):
-    """True once httpd has as many daemon processes as wanted."""
-    wait_until(lambda: len(daemons(httpd)) == wanted, timeout, f'{wanted} daemon processes; there are {daemons(httpd)}')
-
-
-def daemons(httpd):
-    return [process for process in httpd.processes() if process.name != 'apache2']
+    """Awaits that httpd has as many daemon processes as wanted."""
+    wait_until(lambda: len(httpd.daemons()) == wanted, timeout, f'{wanted} daemon processes')
 
 
 @pytest.mark.parametrize('mpm', ['event', 'worker', 'prefork'])
@@ -24,7 +20,7 @@ def daemons(httpd):
 def test_graceful_restarts_under_load_fail_no_request(server, mpm, mode):
     httpd = server(GROUP + PATHS, mpm)
     assert httpd.get(f'/{mode}/hello').status == 200
-    before = len(daemons(httpd))
+    before = len(httpd.daemons())
     with Load(httpd, f'/{mode}/hello') as load:
         for _ in range(8):
             done = load.done
@@ -36,7 +32,7 @@ def test_graceful_restarts_under_load_fail_no_request(server, mpm, mode):
 
 def test_fifty_graceful_restarts_in_a_row_leave_as_many_processes(server):
     httpd = server(GROUP + PATHS)
-    before = len(daemons(httpd))
+    before = len(httpd.daemons())
     with Load(httpd, '/daemon/hello', clients=2) as load:
         for _ in range(50):
             httpd.graceful()
@@ -104,7 +100,7 @@ def test_changed_options_hold_after_a_graceful_restart(server):
 @pytest.mark.parametrize('mode', ['embedded', 'daemon'])
 def test_a_hard_restart_serves_on(server, mode):
     httpd = server(GROUP + PATHS)
-    before = len(daemons(httpd))
+    before = len(httpd.daemons())
     for _ in range(3):
         httpd.restart()
         wait_until(lambda: httpd.accepts(), what='httpd accepts connections')

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import processes
 from clients import at_once
 from processes import is_alive, wait_until
 
@@ -55,11 +56,10 @@ def test_a_stop_takes_a_second_or_so_when_nothing_runs(serving):
 @pytest.mark.parametrize('mpm', ['event', 'prefork'])
 def test_everything_ends_when_the_parent_of_httpd_is_killed(serving, mpm):
     httpd = serving(mpm)
-    daemons = [process.pid for process in httpd.processes() if process.name != 'apache2']
+    daemons = [process.pid for process in httpd.daemons()]
     assert daemons
-    for process in httpd.processes():  # the children of httpd are its own affair
-        if process.name == 'apache2':
-            os.kill(process.pid, signal.SIGKILL)
+    for process in set(httpd.processes()) - set(httpd.daemons()):  # the children of httpd are its own affair
+        os.kill(process.pid, signal.SIGKILL)
     wait_until(lambda: not any(map(is_alive, daemons)), 8, 'the daemons left')
     httpd.stop()
 
@@ -111,6 +111,7 @@ def test_a_child_process_of_the_application_holds_nothing_of_ours(server):
     """A program that the application started and left behind must not keep channels, queues or logs busy."""
     httpd = server('WSGIDaemonProcess one\nWSGIScriptAlias / ${APPS}/spawn.wsgi process-group=one\n')
     child = int(httpd.get('/').text)
+    wait_until(lambda: processes.read(child).name == 'sleep', what='the program runs')
     descriptors = {os.readlink(f'/proc/{child}/fd/{fd}') for fd in os.listdir(f'/proc/{child}/fd')}
     os.kill(child, signal.SIGKILL)
     assert not [target for target in descriptors if target.startswith(('socket:', 'anon_inode:', '/memfd'))]
