@@ -259,6 +259,7 @@ void Supervisor::on_worker_leaving(std::size_t slot) {
 }
 
 void Supervisor::on_worker_ended(std::size_t slot, int status) {
+  on_notice();  // that it was leaving may have been said, and not yet been read
   Worker& worker = workers_[slot];
   const Micros lived = base::now() - worker.started;
   const Brood* brood = brood_of(worker.brood);
