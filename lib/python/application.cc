@@ -60,7 +60,8 @@ bool send_sequence(Attached& attached, Response& response, Borrowed result) {
   if (!blocks) return false;
   const Py_ssize_t count = PyTuple_GET_SIZE(blocks.get());
   for (Py_ssize_t i = 0; i < count; ++i)
-    if (!PyBytes_Check(PyTuple_GET_ITEM(blocks.get(), i))) return refuse_block(Borrowed(PyTuple_GET_ITEM(blocks.get(), i)));
+    if (!PyBytes_Check(PyTuple_GET_ITEM(blocks.get(), i)))
+      return refuse_block(Borrowed(PyTuple_GET_ITEM(blocks.get(), i)));
   if (count == 1) {
     const gatehouse_text block = bytes_of(Borrowed(PyTuple_GET_ITEM(blocks.get(), 0)));
     return response.send_all(attached, {&block, 1});
@@ -85,7 +86,8 @@ bool send_iterable(Attached& attached, Response& response, Borrowed result) {
 
 // False when an exception is pending or the client is gone.
 bool send_result(Attached& attached, Request& request, Response& response, Borrowed result) {
-  if (PyList_CheckExact(result.get()) || PyTuple_CheckExact(result.get())) return send_sequence(attached, response, result);
+  if (PyList_CheckExact(result.get()) || PyTuple_CheckExact(result.get()))
+    return send_sequence(attached, response, result);
   if (!response.committed() && request.calls().send_file != nullptr) {
     if (const auto file = file_behind(attached, request.interpreter().objects, result))
       return response.send_file(attached, file->fd, file->offset, file->length);
@@ -107,7 +109,8 @@ void log_failure(Attached& attached, Request& request, const Response& response)
   Ref exception = Ref::steal(take_raised());
   if (!exception || response.gone()) return;
   const bool exits = PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit) != 0;
-  log_taken(attached, &request, exits ? Message::kApplicationExit : Message::kApplicationFailed, where(request), exception);
+  log_taken(attached, &request, exits ? Message::kApplicationExit : Message::kApplicationFailed, where(request),
+            exception);
 }
 
 // Compares what was sent with what was promised. True: the response is whole.
@@ -134,8 +137,7 @@ Outcome call_application(Attached& attached, Request& request, Response& respons
   if (!response.committed()) return {GATEHOUSE_FAILED, 500};
   const wsgi::ResponseState& state = response.state();
   const bool odd_length = state.is_short() || state.is_long();
-  if (!sent || (odd_length && !check_length(attached, request, response)))
-    return {GATEHOUSE_TRUNCATED, state.status()};
+  if (!sent || (odd_length && !check_length(attached, request, response))) return {GATEHOUSE_TRUNCATED, state.status()};
   return {GATEHOUSE_COMPLETE, state.status()};
 }
 

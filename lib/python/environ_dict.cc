@@ -25,19 +25,24 @@ Ref version_tuple(std::string_view text) {
   int numbers[3] = {0, 0, 0};
   std::size_t index = 0;
   for (char c : text) {
-    if (c == '.' && index < 2) ++index;
-    else if (c >= '0' && c <= '9') numbers[index] = numbers[index] * 10 + (c - '0');
-    else break;
+    if (c == '.' && index < 2)
+      ++index;
+    else if (c >= '0' && c <= '9')
+      numbers[index] = numbers[index] * 10 + (c - '0');
+    else
+      break;
   }
   return Ref::steal(Py_BuildValue("(iii)", numbers[0], numbers[1], numbers[2]));
 }
 
 Ref decode(Decoding decoding, std::string_view value) {
   switch (decoding) {
-    case Decoding::kLatin1: return latin1(value);
+    case Decoding::kLatin1:
+      return latin1(value);
     case Decoding::kFileSystem:
       return Ref::steal(PyUnicode_DecodeFSDefaultAndSize(value.data(), static_cast<Py_ssize_t>(value.size())));
-    case Decoding::kVersion: return version_tuple(value);
+    case Decoding::kVersion:
+      return version_tuple(value);
   }
   Py_UNREACHABLE();
 }
@@ -72,7 +77,8 @@ Ref value_of(Key& key, std::string_view value) {
 bool add_pair(Borrowed environ, EnvironKeys& keys, const gatehouse_pair& pair) {
   Key* key = keys.find(view(pair.name));
   Ref name = key != nullptr ? key->text.clone() : latin1(view(pair.name));
-  Ref value = key != nullptr ? value_of(*key, view(pair.value)) : decode(decoding_of(view(pair.name)), view(pair.value));
+  Ref value =
+      key != nullptr ? value_of(*key, view(pair.value)) : decode(decoding_of(view(pair.name)), view(pair.value));
   return name && value && PyDict_SetItem(environ.get(), name.get(), value.get()) == 0;
 }
 
@@ -92,15 +98,14 @@ Ref make_template(Interpreter& interpreter, std::uint32_t flags) {
   Ref wsgi_version = Ref::steal(Py_BuildValue("(ii)", 1, 0));
   Ref version = Ref::steal(Py_BuildValue("(iii)", kVersion[0], kVersion[1], kVersion[2]));
   Ref scheme = latin1((flags & GATEHOUSE_HTTPS) != 0 ? "https" : "http");
-  const bool made = environ && add(environ, keys, "wsgi.version", wsgi_version) &&
-                    add(environ, keys, "wsgi.url_scheme", scheme) &&
-                    add(environ, keys, "wsgi.file_wrapper", interpreter.objects.file_wrapper_type) &&
-                    add(environ, keys, "wsgi.input_terminated", boolean(true)) &&
-                    add(environ, keys, "wsgi.multithread", boolean((flags & GATEHOUSE_MULTITHREAD) != 0)) &&
-                    add(environ, keys, "wsgi.multiprocess", boolean((flags & GATEHOUSE_MULTIPROCESS) != 0)) &&
-                    add(environ, keys, "wsgi.run_once", boolean((flags & GATEHOUSE_RUN_ONCE) != 0)) &&
-                    add(environ, keys, "mod_wsgi.version", version) &&
-                    add(environ, keys, "mod_wsgi.process_group", latin1(group));
+  const bool made =
+      environ && add(environ, keys, "wsgi.version", wsgi_version) && add(environ, keys, "wsgi.url_scheme", scheme) &&
+      add(environ, keys, "wsgi.file_wrapper", interpreter.objects.file_wrapper_type) &&
+      add(environ, keys, "wsgi.input_terminated", boolean(true)) &&
+      add(environ, keys, "wsgi.multithread", boolean((flags & GATEHOUSE_MULTITHREAD) != 0)) &&
+      add(environ, keys, "wsgi.multiprocess", boolean((flags & GATEHOUSE_MULTIPROCESS) != 0)) &&
+      add(environ, keys, "wsgi.run_once", boolean((flags & GATEHOUSE_RUN_ONCE) != 0)) &&
+      add(environ, keys, "mod_wsgi.version", version) && add(environ, keys, "mod_wsgi.process_group", latin1(group));
   return made ? std::move(environ) : Ref();
 }
 
@@ -134,8 +139,8 @@ Key* EnvironKeys::find(std::string_view name) {
   }
   PyUnicode_InternInPlace(&text);
   ++count_;
-  slots_[slot] = std::make_unique<Key>(
-      Key{std::string(name), Ref::steal(text), decoding_of(name), keeps_value(name), Ref()});
+  slots_[slot] =
+      std::make_unique<Key>(Key{std::string(name), Ref::steal(text), decoding_of(name), keeps_value(name), Ref()});
   return slots_[slot].get();
 }
 
@@ -143,7 +148,8 @@ Ref make_environ(Attached&, Request& request, Borrowed input, Borrowed errors) {
   Interpreter& interpreter = request.interpreter();
   EnvironKeys& keys = interpreter.environ_keys;
   const gatehouse_request& abi = request.abi();
-  const std::uint32_t flags = abi.flags & (GATEHOUSE_MULTITHREAD | GATEHOUSE_MULTIPROCESS | GATEHOUSE_RUN_ONCE | GATEHOUSE_HTTPS);
+  const std::uint32_t flags =
+      abi.flags & (GATEHOUSE_MULTITHREAD | GATEHOUSE_MULTIPROCESS | GATEHOUSE_RUN_ONCE | GATEHOUSE_HTTPS);
   Ref& constants = keys.templates_[flags];
   if (!constants) constants = make_template(interpreter, flags);
   Ref environ = constants ? Ref::steal(PyDict_Copy(constants.get())) : Ref();

@@ -13,9 +13,9 @@ namespace {
 // The traceback's text as TracebackException makes it; empty when even that fails.
 std::string traceback_of(Borrowed format_exception, Borrowed exception) {
   Ref traceback = Ref::steal(PyException_GetTraceback(exception.get()));
-  Ref lines = Ref::steal(PyObject_CallFunctionObjArgs(
-      format_exception.get(), reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get(),
-      traceback ? traceback.get() : Py_None, nullptr));
+  Ref lines = Ref::steal(PyObject_CallFunctionObjArgs(format_exception.get(),
+                                                      reinterpret_cast<PyObject*>(Py_TYPE(exception.get())),
+                                                      exception.get(), traceback ? traceback.get() : Py_None, nullptr));
   Ref empty = Ref::steal(PyUnicode_New(0, 0));
   Ref joined = lines && empty ? Ref::steal(PyUnicode_Join(empty.get(), lines.get())) : Ref();
   if (!joined) PyErr_Clear();

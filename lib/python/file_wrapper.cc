@@ -11,8 +11,7 @@ namespace python {
 namespace {
 
 struct FileWrapperObject {
-  PyObject_HEAD
-  PyObject* filelike;  // nullptr: closed
+  PyObject_HEAD PyObject* filelike;  // nullptr: closed
   Py_ssize_t blksize;
 };
 
@@ -28,7 +27,8 @@ int on_init(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
   static const char* names[] = {"filelike", "blksize", nullptr};
   PyObject* filelike = nullptr;
   Py_ssize_t blksize = 8192;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|n:FileWrapper", const_cast<char**>(names), &filelike, &blksize))
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|n:FileWrapper", const_cast<char**>(names), &filelike,
+                                   &blksize))
     return -1;
   if (blksize < 0) {
     PyErr_SetString(PyExc_ValueError, "blksize must not be negative");
@@ -123,7 +123,9 @@ bool is_plain_file(const ModuleState& objects, Borrowed filelike) {
 
 }  // namespace
 
-Ref make_file_wrapper_type(Borrowed module) { return Ref::steal(PyType_FromModuleAndSpec(module.get(), &spec, nullptr)); }
+Ref make_file_wrapper_type(Borrowed module) {
+  return Ref::steal(PyType_FromModuleAndSpec(module.get(), &spec, nullptr));
+}
 
 std::optional<FileRange> file_behind(Attached&, const ModuleState& objects, Borrowed result) {
   if (!is_exactly(result, objects.file_wrapper_type) || self_of(result.get())->filelike == nullptr) return std::nullopt;

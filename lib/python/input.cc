@@ -18,8 +18,7 @@ constexpr std::int64_t kFirstIfUnknown = 64 << 10;
 constexpr std::size_t kReadAhead = 8192;
 
 struct InputObject {
-  PyObject_HEAD
-  Request* request;  // nullptr once the request has ended
+  PyObject_HEAD Request* request;  // nullptr once the request has ended
   RequestBody* body;
 };
 
@@ -95,7 +94,9 @@ void on_dealloc(PyObject* self) noexcept {
 }
 
 using FastCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t) noexcept;
-PyCFunction as_method(FastCall function) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function)); }
+PyCFunction as_method(FastCall function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
 
 PyMethodDef methods[] = {
     {"read", as_method(on_read), METH_FASTCALL, "read([size]): bytes, fewer than size only at the end of the body."},
@@ -132,12 +133,14 @@ std::int64_t RequestBody::fetch(Attached& attached, char* into, std::size_t size
   std::int64_t got = -1;
   if (!failed_) {
     Detach detach(attached);
-    got = request_.calls().read_body(request_.context(), into,
-                                     static_cast<std::size_t>(std::min<std::int64_t>(static_cast<std::int64_t>(size), remaining_)));
+    got = request_.calls().read_body(
+        request_.context(), into,
+        static_cast<std::size_t>(std::min<std::int64_t>(static_cast<std::int64_t>(size), remaining_)));
   }
   if (got < 0) {
     failed_ = true;
-    PyErr_Format(PyExc_OSError, "the request body could not be read: %.500s", request_.calls().read_error(request_.context()));
+    PyErr_Format(PyExc_OSError, "the request body could not be read: %.500s",
+                 request_.calls().read_error(request_.context()));
   } else if (got == 0) {
     remaining_ = 0;
   } else if (remaining_ != kUnknown) {

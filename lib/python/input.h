@@ -36,7 +36,7 @@ class RequestBody {
   Request& request_;
   std::int64_t remaining_;  // bytes not yet fetched; unknown: kUnknown
   bool failed_ = false;
-  std::string buffer_;      // fetched ahead by read_line, from start_ on
+  std::string buffer_;  // fetched ahead by read_line, from start_ on
   std::size_t start_ = 0;
 };
 

@@ -15,8 +15,7 @@ constexpr std::size_t kRecordLimit = 8192;
 constexpr base::Level kStreamLevel = base::Level::kError;
 
 struct LogObject {
-  PyObject_HEAD
-  Stream stream;
+  PyObject_HEAD Stream stream;
   Request* request;      // kErrors: nullptr once the request has ended
   PyObject* text_layer;  // the object whose .buffer this is; nullptr: this one takes str
   std::string partial;   // kStdout, kStderr outside of requests
@@ -131,9 +130,12 @@ PyObject* get_name(PyObject* self, void*) noexcept {
   const LogObject* log = self_of(self);
   if (log->text_layer != nullptr) log = self_of(log->text_layer);
   switch (log->stream) {
-    case Stream::kErrors: return PyUnicode_FromString("<wsgi.errors>");
-    case Stream::kStdout: return PyUnicode_FromString("<stdout>");
-    case Stream::kStderr: return PyUnicode_FromString("<stderr>");
+    case Stream::kErrors:
+      return PyUnicode_FromString("<wsgi.errors>");
+    case Stream::kStdout:
+      return PyUnicode_FromString("<stdout>");
+    case Stream::kStderr:
+      return PyUnicode_FromString("<stderr>");
   }
   Py_UNREACHABLE();
 }
@@ -173,19 +175,18 @@ char encoding_text[] = "utf-8";
 char errors_text[] = "backslashreplace";
 char mode_text[] = "w";
 
-PyMethodDef methods[] = {
-    {"write", on_write, METH_O, "Logs each line; returns the number of characters."},
-    {"writelines", on_writelines, METH_O, "write() for each item."},
-    {"flush", on_flush, METH_NOARGS, "Logs the line begun, too."},
-    {"close", return_none, METH_NOARGS, "Does nothing: the log stays open."},
-    {"isatty", return_false, METH_NOARGS, nullptr},
-    {"readable", return_false, METH_NOARGS, nullptr},
-    {"seekable", return_false, METH_NOARGS, nullptr},
-    {"writable", return_true, METH_NOARGS, nullptr},
-    {"fileno", on_fileno, METH_NOARGS, nullptr},
-    {"reconfigure", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(on_reconfigure)),
-     METH_VARARGS | METH_KEYWORDS, "Accepted; the log's encoding and buffering are fixed."},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef methods[] = {{"write", on_write, METH_O, "Logs each line; returns the number of characters."},
+                         {"writelines", on_writelines, METH_O, "write() for each item."},
+                         {"flush", on_flush, METH_NOARGS, "Logs the line begun, too."},
+                         {"close", return_none, METH_NOARGS, "Does nothing: the log stays open."},
+                         {"isatty", return_false, METH_NOARGS, nullptr},
+                         {"readable", return_false, METH_NOARGS, nullptr},
+                         {"seekable", return_false, METH_NOARGS, nullptr},
+                         {"writable", return_true, METH_NOARGS, nullptr},
+                         {"fileno", on_fileno, METH_NOARGS, nullptr},
+                         {"reconfigure", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(on_reconfigure)),
+                          METH_VARARGS | METH_KEYWORDS, "Accepted; the log's encoding and buffering are fixed."},
+                         {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef attributes[] = {{"name", get_name, nullptr, nullptr, nullptr},
                             {"encoding", get_text, nullptr, nullptr, encoding_text},
@@ -202,7 +203,8 @@ PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(on_dealloc)},
                        {Py_tp_getset, attributes},
                        {0, nullptr}};
 
-PyType_Spec spec = {"mod_wsgi.Log", sizeof(LogObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+PyType_Spec spec = {"mod_wsgi.Log", sizeof(LogObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                    slots};
 
 Ref make_ref(const ModuleState& objects, Stream stream, Request* request) {
   return Ref::steal(reinterpret_cast<PyObject*>(

@@ -10,10 +10,24 @@
 namespace python {
 namespace {
 
-PyModuleDef mod_wsgi_definition = {PyModuleDef_HEAD_INIT, "mod_wsgi", "The server's side of the application.",
-                                   0, nullptr, nullptr, nullptr, nullptr, nullptr};
-PyModuleDef apache_definition = {PyModuleDef_HEAD_INIT, "apache", "What is known of the Apache that serves.",
-                                 0, nullptr, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef mod_wsgi_definition = {PyModuleDef_HEAD_INIT,
+                                   "mod_wsgi",
+                                   "The server's side of the application.",
+                                   0,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr};
+PyModuleDef apache_definition = {PyModuleDef_HEAD_INIT,
+                                 "apache",
+                                 "What is known of the Apache that serves.",
+                                 0,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr};
 
 // Runs once in each interpreter. python_path, home, Log and before_fork are given.
 constexpr const char* kPrepare = R"(
@@ -49,7 +63,9 @@ Ref list_of(std::string_view paths, char separator) {
   return list;
 }
 
-bool add_int(Borrowed module, const char* name, int value) { return PyModule_AddIntConstant(module.get(), name, value) == 0; }
+bool add_int(Borrowed module, const char* name, int value) {
+  return PyModule_AddIntConstant(module.get(), name, value) == 0;
+}
 
 bool add_text(Borrowed module, const char* name, std::string_view value) {
   Ref text = Ref::steal(PyUnicode_DecodeFSDefaultAndSize(value.data(), static_cast<Py_ssize_t>(value.size())));

@@ -85,8 +85,10 @@ Environment environment_of(const std::string& executable) {
 // Whether the standard library is where CPython will look for it: at or above the (base) executable's folder.
 base::Status check_executable(const std::string& executable) {
   if (access(executable.c_str(), X_OK) != 0)
-    return refusal("the Python executable " + executable + " cannot be used; name another one with python-home, or let "
-                   "the user that runs this process reach it", errno);
+    return refusal("the Python executable " + executable +
+                       " cannot be used; name another one with python-home, or let "
+                       "the user that runs this process reach it",
+                   errno);
   const Environment environment = environment_of(executable);
   if (!environment.version.empty() && !(environment.version + ".").starts_with(std::string(kMinorVersion) + "."))
     return refusal("the virtual environment " + environment.folder + " is of Python " + environment.version +
@@ -101,9 +103,11 @@ base::Status check_executable(const std::string& executable) {
     if (prefix == "/") break;
   }
   return refusal("there is no readable standard library of Python " + std::string(kMinorVersion) + " at or above " +
-                 folder + ", where " + executable + " belongs; give a Python or a virtual environment of version " +
-                 std::string(kMinorVersion) + " (python-home, WSGIPythonHome) that this process's user may read, or the "
-                 "engine of its version (python=3.X)", error);
+                     folder + ", where " + executable + " belongs; give a Python or a virtual environment of version " +
+                     std::string(kMinorVersion) +
+                     " (python-home, WSGIPythonHome) that this process's user may read, or the "
+                     "engine of its version (python=3.X)",
+                 error);
 }
 
 // home may be "prefix:exec_prefix", as PYTHONHOME.
@@ -112,8 +116,11 @@ base::Status check_home(const std::string& home) {
   const int error = standard_library_error(prefix);
   if (error == 0) return base::ok();
   return refusal("the Python home " + prefix + " holds no readable " + prefix + "/lib/python" +
-                 std::string(kMinorVersion) + "; python-home and WSGIPythonHome take a virtual environment or the "
-                 "prefix of a Python " + std::string(kMinorVersion), error);
+                     std::string(kMinorVersion) +
+                     "; python-home and WSGIPythonHome take a virtual environment or the "
+                     "prefix of a Python " +
+                     std::string(kMinorVersion),
+                 error);
 }
 
 // A PyConfig that is cleared at the end of its scope. After a first failure nothing more is set.

@@ -14,7 +14,8 @@ using Verdict = wsgi::ResponseState::StartVerdict;
 constexpr std::string_view kContentLength = "Content-Length";
 
 bool raise(PyObject* type, const std::string& message) {
-  Ref text = Ref::steal(PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()), "backslashreplace"));
+  Ref text =
+      Ref::steal(PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()), "backslashreplace"));
   if (text) PyErr_SetObject(type, text.get());
   return false;
 }
@@ -99,11 +100,14 @@ void HeaderList::add(std::string_view name, std::string_view value) { data_[size
 bool Response::start(Attached&, Borrowed status, Borrowed headers, Borrowed exc_info) {
   if (!check_exc_info(exc_info)) return false;
   switch (state_.on_start_response(exc_info && !exc_info.is_none())) {
-    case Verdict::kAccept: break;
+    case Verdict::kAccept:
+      break;
     case Verdict::kMissingExcInfo:
       return raise(PyExc_AssertionError, "start_response() is called a second time without exc_info (PEP 3333)");
-    case Verdict::kReraise: return raise_exc_info(exc_info), false;
-    case Verdict::kEnded: return raise(PyExc_RuntimeError, "start_response() after its request has ended");
+    case Verdict::kReraise:
+      return raise_exc_info(exc_info), false;
+    case Verdict::kEnded:
+      return raise(PyExc_RuntimeError, "start_response() after its request has ended");
   }
 
   std::string_view status_view;
@@ -135,7 +139,8 @@ bool Response::start(Attached&, Borrowed status, Borrowed headers, Borrowed exc_
 
 bool Response::may_send() {
   if (gone_) return false;
-  if (state_.phase() == Phase::kFresh) return raise(PyExc_RuntimeError, "start_response() must be called before the first block of the body");
+  if (state_.phase() == Phase::kFresh)
+    return raise(PyExc_RuntimeError, "start_response() must be called before the first block of the body");
   if (state_.phase() == Phase::kEnded) return raise(PyExc_RuntimeError, "write() after its request has ended");
   return true;
 }
@@ -144,7 +149,7 @@ bool Response::may_send() {
 bool Response::commit() {
   if (!state_.must_commit()) return true;
   const std::span<const gatehouse_pair> pairs = headers_.pairs();
-  const gatehouse_response_head head = {sizeof head, status_.code,  text(status_.reason),
+  const gatehouse_response_head head = {sizeof head,  status_.code, text(status_.reason),
                                         pairs.data(), pairs.size(), state_.content_length()};
   gone_ = request_.calls().send_head(request_.context(), &head) == GATEHOUSE_GONE;
   state_.committed();

@@ -10,8 +10,7 @@ namespace python {
 namespace {
 
 struct StartResponseObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   Response* response;  // nullptr once the request has ended
 };
 

@@ -56,7 +56,8 @@ void flush_stream(Attached& attached, const char* name) {
 Runtime& Runtime::get() { return *runtime; }
 
 base::Status Runtime::start(const gatehouse_python& python, const gatehouse_host& host) {
-  if (runtime != nullptr) return base::Error{base::Message::kPythonStart, 0, "Python was started in this process before"};
+  if (runtime != nullptr)
+    return base::Error{base::Message::kPythonStart, 0, "Python was started in this process before"};
   runtime = new Runtime;
   runtime->set_host(host);
   runtime->settings_ = {std::string(string_or_empty(python.python_path)),
@@ -74,7 +75,8 @@ base::Status Runtime::start(const gatehouse_python& python, const gatehouse_host
   if (!runtime->interpreters_.add_main(attached)) {
     log_exception(attached, nullptr, base::Message::kPythonStart, "the main interpreter could not be prepared");
     PyEval_SaveThread();
-    return base::Error{base::Message::kPythonStart, 0, "the main interpreter could not be prepared; its exception is logged"};
+    return base::Error{base::Message::kPythonStart, 0,
+                       "the main interpreter could not be prepared; its exception is logged"};
   }
   PyEval_SaveThread();
   return base::ok();

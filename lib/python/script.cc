@@ -55,7 +55,8 @@ Ref module_name(std::string_view path) {
     PyErr_Clear();
     module = Ref::steal(PyImport_ImportModule("hashlib"));
   }
-  Ref hash = module ? Ref::steal(PyObject_CallMethod(module.get(), "md5", "y#", path.data(), static_cast<Py_ssize_t>(path.size())))
+  Ref hash = module ? Ref::steal(PyObject_CallMethod(module.get(), "md5", "y#", path.data(),
+                                                     static_cast<Py_ssize_t>(path.size())))
                     : Ref();
   Ref digest = hash ? Ref::steal(PyObject_CallMethod(hash.get(), "hexdigest", nullptr)) : Ref();
   return digest ? Ref::steal(PyUnicode_FromFormat("_mod_wsgi_%U", digest.get())) : Ref();
@@ -98,7 +99,8 @@ Reason reason_for(Attached& attached, Borrowed exception, const std::string& pat
   const std::string where = "script " + path + " (interpreter '" + interpreter + "') ";
   const std::string error = describe(attached, exception);
   if (PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit))
-    return {Message::kScriptExit, where + "wanted to end the process while it was loaded; remove its call of sys.exit()"};
+    return {Message::kScriptExit,
+            where + "wanted to end the process while it was loaded; remove its call of sys.exit()"};
   if (PyErr_GivenExceptionMatches(exception.get(), PyExc_SyntaxError)) {
     Ref line = Ref::steal(PyObject_GetAttrString(exception.get(), "lineno"));
     Ref file = Ref::steal(PyObject_GetAttrString(exception.get(), "filename"));
@@ -107,8 +109,9 @@ Reason reason_for(Attached& attached, Borrowed exception, const std::string& pat
     return {Message::kScriptSyntax, where + "does not compile: correct " + (text ? utf8_of(text) : path)};
   }
   if (PyErr_GivenExceptionMatches(exception.get(), PyExc_ModuleNotFoundError))
-    return {Message::kScriptImport, where + "needs a module that is not on sys.path, which is " + search_path() +
-                                        "; install it in this Python's environment or add its directory with python-path"};
+    return {Message::kScriptImport,
+            where + "needs a module that is not on sys.path, which is " + search_path() +
+                "; install it in this Python's environment or add its directory with python-path"};
   return {Message::kScriptImport, where + "raised an exception while it was loaded; correct it, or what it imports"};
 }
 
@@ -123,7 +126,8 @@ Ref execute(Interpreter& interpreter, const Source& source, Borrowed file, Borro
 }
 
 // Asks the script's reload_required(path), if it has one.
-bool wants_reload(Attached& attached, Interpreter& interpreter, Borrowed globals, const std::string& path, Request* request) {
+bool wants_reload(Attached& attached, Interpreter& interpreter, Borrowed globals, const std::string& path,
+                  Request* request) {
   Ref hook = Ref::borrow(PyDict_GetItemWithError(globals.get(), interpreter.objects.reload_required_name.get()));
   if (!hook) return false;
   Ref file = file_name(path);
@@ -178,7 +182,8 @@ void Scripts::set_importing(Script& script, bool importing) {
   if (!importing) imported_.notify_all();
 }
 
-LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const gatehouse_target& target, Request* request) {
+LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const gatehouse_target& target,
+                           Request* request) {
   Script& script = script_of(view(target.script));
   const bool waits = script.importing;
   while (script.importing) wait_for_import(attached, script);
@@ -198,8 +203,8 @@ LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const g
   return import(attached, interpreter, script, target, request);
 }
 
-LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Script& script, const gatehouse_target& target,
-                             Request* request) {
+LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Script& script,
+                             const gatehouse_target& target, Request* request) {
   set_importing(script, true);
   const bool again = static_cast<bool>(script.globals);
   script.globals.reset();
@@ -213,8 +218,9 @@ LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Scrip
     set_importing(script, false);
     return {Lookup::kFailed, {}, script.problem};
   }
-  log_message(attached, request, Message::kScriptLoading,
-              (again ? "reloading script " : "loading script ") + script.path + " (interpreter '" + interpreter.name() + "')");
+  log_message(
+      attached, request, Message::kScriptLoading,
+      (again ? "reloading script " : "loading script ") + script.path + " (interpreter '" + interpreter.name() + "')");
 
   Ref file = file_name(script.path);
   Ref name = file ? module_name(script.path) : Ref();
@@ -246,8 +252,8 @@ Ref find_callable(Attached& attached, Interpreter& interpreter, Borrowed globals
   if (found && PyCallable_Check(found.get())) return found;
 
   const std::string names = names_of_callables(globals);
-  *problem = "script " + std::string(view(target.script)) +
-             (found ? " has '" : " has no callable '") + std::string(view(target.callable)) +
+  *problem = "script " + std::string(view(target.script)) + (found ? " has '" : " has no callable '") +
+             std::string(view(target.callable)) +
              (found ? "', but it is no callable: it is of type " + std::string(Py_TYPE(found.get())->tp_name) : "'") +
              (names.empty() ? "; it defines no callable" : "; it defines " + names) +
              "; name one of them with WSGICallableObject or callable-object";

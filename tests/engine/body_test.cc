@@ -120,7 +120,8 @@ TEST(Body, a_result_that_cannot_be_iterated_is_500) {
 }
 
 TEST(Body, excess_is_cut_with_one_warning) {
-  const Reply reply = answer("start_response('200 OK', [('Content-Length', '5')])\nyield b'123'\nyield b'456'\nyield b'789'");
+  const Reply reply =
+      answer("start_response('200 OK', [('Content-Length', '5')])\nyield b'123'\nyield b'456'\nyield b'789'");
   LONGS_EQUAL(GATEHOUSE_COMPLETE, reply.result);
   STRCMP_EQUAL("12345", reply.body.c_str());
   LONGS_EQUAL(1, reply.log.size());
@@ -182,8 +183,9 @@ TEST(Body, write_takes_bytes_only) {
 }
 
 TEST(Body, an_exception_before_the_head_is_500_with_its_traceback) {
-  const Reply reply = answer("def inner(): raise ValueError('no such thing')\ntry: inner()\n"
-                             "except ValueError as e: raise KeyError('outer') from e");
+  const Reply reply = answer(
+      "def inner(): raise ValueError('no such thing')\ntry: inner()\n"
+      "except ValueError as e: raise KeyError('outer') from e");
   LONGS_EQUAL(GATEHOUSE_FAILED, reply.result);
   LONGS_EQUAL(500, reply.outcome_status);
   CHECK(reply.log[0].starts_with("GH0610: script " + site.path("app.wsgi") + " (interpreter ''): KeyError: 'outer'"));
@@ -244,7 +246,8 @@ TEST(Body, close_of_a_list_subclass_is_called) {
 }
 
 TEST(Body, an_exception_in_close_is_logged_only) {
-  const Reply reply = answer(kClosing + "Closing.close = lambda self: 1 / 0\nstart_response('200 OK', [])\nreturn Closing([b'a'])");
+  const Reply reply =
+      answer(kClosing + "Closing.close = lambda self: 1 / 0\nstart_response('200 OK', [])\nreturn Closing([b'a'])");
   LONGS_EQUAL(GATEHOUSE_COMPLETE, reply.result);
   CHECK(reply.logged("GH0612: "));
   CHECK(reply.logged("ZeroDivisionError"));
@@ -259,8 +262,9 @@ TEST(Body, a_client_that_is_gone_at_the_head_aborts) {
 
 TEST(Body, write_to_a_client_that_is_gone_raises_oserror) {
   site.gone_at_send = 0;
-  const Reply reply = answer("write = start_response('200 OK', [])\ntry: write(b'x')\n"
-                             "except OSError as e: print('got', e)\nreturn []");
+  const Reply reply = answer(
+      "write = start_response('200 OK', [])\ntry: write(b'x')\n"
+      "except OSError as e: print('got', e)\nreturn []");
   LONGS_EQUAL(GATEHOUSE_ABORTED, reply.result);
   CHECK(reply.logged("got the client is gone"));
 }

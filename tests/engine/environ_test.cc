@@ -38,7 +38,8 @@ TEST(Environ, has_the_wsgi_keys) {
   site.request_flags = GATEHOUSE_MULTIPROCESS | GATEHOUSE_HTTPS;
   STRCMP_EQUAL("((1, 0), 'https', False, True, False, True)",
                seen("tuple(environ['wsgi.' + key] for key in ('version', 'url_scheme', 'multithread', 'multiprocess',"
-                    " 'run_once', 'input_terminated'))").c_str());
+                    " 'run_once', 'input_terminated'))")
+                   .c_str());
 }
 
 TEST(Environ, flags_of_one_request_do_not_reach_the_next) {
@@ -73,7 +74,8 @@ TEST(Environ, tells_groups_callable_and_times) {
   STRCMP_EQUAL("((6, 0, 5), 'test-group', 'configured|/x', 'application', 1.5, 0.0, 0.0, 7, True)",
                seen("tuple(environ['mod_wsgi.' + key] for key in ('version', 'process_group', 'application_group',"
                     " 'callable_object', 'request_start', 'queue_start', 'daemon_start', 'thread_id'))"
-                    " + (abs(environ['mod_wsgi.application_start'] - __import__('time').time()) < 5,)").c_str());
+                    " + (abs(environ['mod_wsgi.application_start'] - __import__('time').time()) < 5,)")
+                   .c_str());
 }
 
 TEST(Environ, makes_a_tuple_of_the_version_of_apache) {
@@ -91,12 +93,14 @@ TEST(Environ, survives_more_names_than_it_remembers) {
   site.environ.clear();
   for (int i = 0; i < 2000; ++i) site.environ.emplace_back("HTTP_N" + std::to_string(i), std::to_string(i));
   STRCMP_EQUAL("(True, True)", seen("(all(environ['HTTP_N%d' % i] == str(i) for i in range(2000)), "
-                                    "'wsgi.input' in environ)").c_str());
+                                    "'wsgi.input' in environ)")
+                                   .c_str());
 }
 
 TEST(Environ, modules_tell_the_process) {
   STRCMP_EQUAL("((6, 0, 5), 'test-group', 2, 5, True, 5)",
                seen("(lambda m, a: (m.version, m.process_group, m.maximum_processes, m.threads_per_process,"
                     " m.FileWrapper is environ['wsgi.file_wrapper'], a.threads_per_process))"
-                    "(__import__('mod_wsgi'), __import__('apache'))").c_str());
+                    "(__import__('mod_wsgi'), __import__('apache'))")
+                   .c_str());
 }

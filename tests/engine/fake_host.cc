@@ -96,7 +96,8 @@ gatehouse_io on_send_head(void* request, const gatehouse_response_head* head) {
   reply.content_length = head->content_length;
   for (std::size_t i = 0; i < head->header_count; ++i) {
     const gatehouse_pair& pair = head->headers[i];
-    reply.headers.emplace_back(std::string(pair.name.data, pair.name.size), std::string(pair.value.data, pair.value.size));
+    reply.headers.emplace_back(std::string(pair.name.data, pair.name.size),
+                               std::string(pair.value.data, pair.value.size));
   }
   return exchange->site.gone_at_head ? GATEHOUSE_GONE : GATEHOUSE_OK;
 }
@@ -232,10 +233,22 @@ gatehouse_target Site::target(const std::string& script) const {
 }
 
 Reply Site::get() {
-  static constexpr gatehouse_request_calls with_files = {sizeof(gatehouse_request_calls), on_entered, on_read_body,
-                                                         on_read_error, on_send_head, on_send_body, on_send_file, on_log};
-  static constexpr gatehouse_request_calls without_files = {sizeof(gatehouse_request_calls), on_entered, on_read_body,
-                                                            on_read_error, on_send_head, on_send_body, nullptr, on_log};
+  static constexpr gatehouse_request_calls with_files = {sizeof(gatehouse_request_calls),
+                                                         on_entered,
+                                                         on_read_body,
+                                                         on_read_error,
+                                                         on_send_head,
+                                                         on_send_body,
+                                                         on_send_file,
+                                                         on_log};
+  static constexpr gatehouse_request_calls without_files = {sizeof(gatehouse_request_calls),
+                                                            on_entered,
+                                                            on_read_body,
+                                                            on_read_error,
+                                                            on_send_head,
+                                                            on_send_body,
+                                                            nullptr,
+                                                            on_log};
   std::vector<gatehouse_pair> pairs;
   for (const auto& [name, value] : environ) pairs.push_back({text(name), text(value)});
   const std::string script = script_path();

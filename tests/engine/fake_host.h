@@ -80,15 +80,15 @@ class Site {
   std::vector<std::pair<std::string, std::string>> environ = {{"REQUEST_METHOD", "GET"}, {"PATH_INFO", "/x"}};
   std::int64_t content_length = 0;
   std::vector<std::string> body_pieces;
-  std::string read_error;                // not empty: the read after the last piece fails with it
-  bool buffers = true;                   // false: BUFFER is answered with AGAIN
-  int gone_at_send = -1;                 // the nth send_body or send_file (from 0) finds the client gone
+  std::string read_error;  // not empty: the read after the last piece fails with it
+  bool buffers = true;     // false: BUFFER is answered with AGAIN
+  int gone_at_send = -1;   // the nth send_body or send_file (from 0) finds the client gone
   bool gone_at_head = false;
   bool sends_files = true;
   void* request_rec = nullptr;
-  std::int64_t mtime_us = 0;             // script_mtime_us
-  std::function<void()> before_read;     // runs without the GIL
-  std::function<void()> before_flush;    // the same
+  std::int64_t mtime_us = 0;           // script_mtime_us
+  std::function<void()> before_read;   // runs without the GIL
+  std::function<void()> before_flush;  // the same
 
  private:
   gatehouse_target target(const std::string& script) const;

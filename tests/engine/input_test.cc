@@ -21,13 +21,16 @@ TEST_GROUP(Input) {
     site.content_length = 0;
     for (const std::string& piece : site.body_pieces) site.content_length += static_cast<std::int64_t>(piece.size());
   }
-  Reply run(const std::string& expression) {
-    site.application("read = environ['wsgi.input'].read\nreadline = environ['wsgi.input'].readline\n"
-                     "input = environ['wsgi.input']\nsaid = repr(" + expression + ").encode()\n"
-                     "start_response('200 OK', [])\nreturn [said]");
+  Reply ask(const std::string& expression) {
+    site.application(
+        "read = environ['wsgi.input'].read\nreadline = environ['wsgi.input'].readline\n"
+        "input = environ['wsgi.input']\nsaid = repr(" +
+        expression +
+        ").encode()\n"
+        "start_response('200 OK', [])\nreturn [said]");
     return site.get();
   }
-  std::string seen(const std::string& expression) { return run(expression).body; }
+  std::string seen(const std::string& expression) { return ask(expression).body; }
 };
 
 TEST(Input, read_gives_all_of_it) {
@@ -48,7 +51,7 @@ TEST(Input, read_waits_for_as_much_as_is_asked_for) {
 
 TEST(Input, a_known_body_is_read_in_one_call) {
   body({"abcdefg"});
-  LONGS_EQUAL(1, run("(read(), read())").count("read"));
+  LONGS_EQUAL(1, ask("(read(), read())").count("read"));
 }
 
 TEST(Input, a_body_of_unknown_length_ends_where_the_host_says) {
@@ -84,7 +87,8 @@ TEST(Input, a_huge_length_that_is_announced_allocates_little) {
   site.content_length = std::int64_t{1} << 40;
   STRCMP_EQUAL("(b'abc', True)",
                seen("(lambda tracemalloc: (tracemalloc.start(), read(), tracemalloc.get_traced_memory()[1] < 5000000, "
-                    "tracemalloc.stop())[1:3])(__import__('tracemalloc'))").c_str());
+                    "tracemalloc.stop())[1:3])(__import__('tracemalloc'))")
+                   .c_str());
 }
 
 TEST(Input, readline_gives_lines_across_pieces) {
@@ -94,7 +98,8 @@ TEST(Input, readline_gives_lines_across_pieces) {
 
 TEST(Input, readline_with_a_size_stops_there) {
   body({"abcdef\ng"});
-  STRCMP_EQUAL("(b'abc', b'', b'def\\n', b'g')", seen("(readline(3), readline(0), readline(100), readline(-1))").c_str());
+  STRCMP_EQUAL("(b'abc', b'', b'def\\n', b'g')",
+               seen("(readline(3), readline(0), readline(100), readline(-1))").c_str());
 }
 
 TEST(Input, readline_gives_lines_longer_than_its_buffer) {
@@ -104,7 +109,8 @@ TEST(Input, readline_gives_lines_longer_than_its_buffer) {
 
 TEST(Input, readlines_stops_at_its_hint) {
   body({"a\nb\nc\nd"});
-  STRCMP_EQUAL("([b'a\\n', b'b\\n'], [b'c\\n', b'd'], [])", seen("(input.readlines(3), input.readlines(), input.readlines(0))").c_str());
+  STRCMP_EQUAL("([b'a\\n', b'b\\n'], [b'c\\n', b'd'], [])",
+               seen("(input.readlines(3), input.readlines(), input.readlines(0))").c_str());
 }
 
 TEST(Input, iteration_gives_lines) {
@@ -123,18 +129,19 @@ TEST(Input, close_does_nothing) {
 }
 
 TEST(Input, wrong_arguments_are_refused) {
-  CHECK(run("read('x')").logged("TypeError"));
-  CHECK(run("read(1, 2)").logged("TypeError: read() takes at most 1 argument (2 given)"));
-  CHECK(run("read(size=2)").logged("TypeError"));
+  CHECK(ask("read('x')").logged("TypeError"));
+  CHECK(ask("read(1, 2)").logged("TypeError: read() takes at most 1 argument (2 given)"));
+  CHECK(ask("read(size=2)").logged("TypeError"));
 }
 
 TEST(Input, a_failing_read_raises_oserror_with_the_reason_from_then_on) {
   body({"abc"});
   site.content_length = 10;
   site.read_error = "client gone";
-  site.application("said = []\nfor _ in range(2):\n"
-                   "    try: environ['wsgi.input'].read()\n    except OSError as e: said.append(str(e))\n"
-                   "start_response('200 OK', [])\nreturn [repr(said).encode()]");
+  site.application(
+      "said = []\nfor _ in range(2):\n"
+      "    try: environ['wsgi.input'].read()\n    except OSError as e: said.append(str(e))\n"
+      "start_response('200 OK', [])\nreturn [repr(said).encode()]");
   const Reply reply = site.get();
   STRCMP_EQUAL("['the request body could not be read: client gone', 'the request body could not be read: client gone']",
                reply.body.c_str());

@@ -14,13 +14,13 @@
 using fake_host::in_own_process;
 using fake_host::Printed;
 
-TEST_GROUP(Process) {
-  void prints(const char* scenario, std::initializer_list<const char*> parts) {
+TEST_GROUP(Process){void prints(const char* scenario, std::initializer_list<const char*> parts){
     const Printed printed = in_own_process(scenario);
-    LONGS_EQUAL_TEXT(0, printed.status, printed.text.c_str());
-    for (const char* part : parts) STRCMP_CONTAINS(part, printed.text.c_str());
-  }
-};
+LONGS_EQUAL_TEXT(0, printed.status, printed.text.c_str());
+for (const char* part : parts) STRCMP_CONTAINS(part, printed.text.c_str());
+}
+}
+;
 
 TEST(Process, the_table_tells_abi_and_version) {
   LONGS_EQUAL(GATEHOUSE_ENGINE_ABI, fake_host::engine().abi);
@@ -46,11 +46,13 @@ TEST(Process, a_bad_executable_is_one_sentence) {
 }
 
 TEST(Process, an_environment_of_another_version_is_one_sentence) {
-  prints("environment-of-other-version", {"refused 600: GH0600: the virtual environment /tmp/gatehouse-engine-", "is of Python 2.5.0, but"});
+  prints("environment-of-other-version",
+         {"refused 600: GH0600: the virtual environment /tmp/gatehouse-engine-", "is of Python 2.5.0, but"});
 }
 
 TEST(Process, settings_reach_python) {
-  prints("settings", {"(['mod_wsgi'], ['home', 'extra', 'linked'], 2, True, 0, ['error::UserWarning'], 0)", "SIGINT is as it was"});
+  prints("settings",
+         {"(['mod_wsgi'], ['home', 'extra', 'linked'], 2, True, 0, ['error::UserWarning'], 0)", "SIGINT is as it was"});
 }
 
 TEST(Process, an_environments_packages_are_found) {
@@ -64,16 +66,15 @@ TEST(Process, an_environments_packages_are_found) {
   STRCMP_EQUAL(("(True, '" + venv + "/bin/python')\n").c_str(), printed.text.c_str());
 }
 
-TEST(Process, forked_workers_serve) {
-  prints("fork-workers", {"child 0\nchild 0\nrandom differs\nparent 0\n"});
-}
+TEST(Process, forked_workers_serve) { prints("fork-workers", {"child 0\nchild 0\nrandom differs\nparent 0\n"}); }
 
 TEST(Process, the_child_of_an_applications_fork_is_told) {
   prints("application-fork", {"told\nchild told 1\n", "parent told 0\n"});
 }
 
 TEST(Process, a_fork_beside_other_interpreters_is_warned_of) {
-  prints("application-fork-beside-interpreters", {"told\n", "result 0\n", "GH0616: an application forks a process that has several"});
+  prints("application-fork-beside-interpreters",
+         {"told\n", "result 0\n", "GH0616: an application forks a process that has several"});
 }
 
 TEST(Process, stop_joins_threads_and_runs_atexit_in_each_interpreter) {

@@ -93,8 +93,9 @@ int environment(const std::string& folder) {
   gatehouse_python python = ordinary();
   python.executable = executable.c_str();
   if (start(python) != 0) return 1;
-  site.application("import sys, only_here\nstart_response('200 OK', [])\n"
-                   "return [repr((sys.prefix != sys.base_prefix, sys.executable)).encode()]");
+  site.application(
+      "import sys, only_here\nstart_response('200 OK', [])\n"
+      "return [repr((sys.prefix != sys.base_prefix, sys.executable)).encode()]");
   std::printf("%s\n", site.get().body.c_str());
   return 0;
 }
@@ -103,8 +104,9 @@ int environment(const std::string& folder) {
 int application_fork(const std::string&) {
   Site site;
   if (start(ordinary()) != 0) return 1;
-  site.application("import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nelse: raise SystemExit\n"
-                   "start_response('200 OK', [])\nreturn [b'']");
+  site.application(
+      "import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nelse: raise SystemExit\n"
+      "start_response('200 OK', [])\nreturn [b'']");
   const Reply reply = site.get();
   std::printf("%s told %d\n", reply.result == GATEHOUSE_COMPLETE ? "parent" : "child", application_forks());
   return 0;
@@ -118,8 +120,9 @@ int application_fork_beside_interpreters(const std::string&) {
   site.interpreter = "sub";
   site.get();
   site.interpreter = "";
-  site.application("import os, signal, time\npid = os.fork()\nif not pid: os._exit(0)\ntime.sleep(0.3)\n"
-                   "os.kill(pid, signal.SIGKILL)\nos.waitpid(pid, 0)\nstart_response('200 OK', [])\nreturn [b'']");
+  site.application(
+      "import os, signal, time\npid = os.fork()\nif not pid: os._exit(0)\ntime.sleep(0.3)\n"
+      "os.kill(pid, signal.SIGKILL)\nos.waitpid(pid, 0)\nstart_response('200 OK', [])\nreturn [b'']");
   std::printf("result %u\n", site.get().result);
   for (const std::string& line : take_host_log()) std::printf("%s\n", line.c_str());
   return 0;
@@ -129,8 +132,9 @@ int application_fork_beside_interpreters(const std::string&) {
 int fork_workers(const std::string&) {
   Site site;
   if (start(ordinary()) != 0) return 1;
-  site.application("import random, threading\nstart_response('200 OK', [])\n"
-                   "return [b'%d %s' % (random.getrandbits(64), threading.current_thread().name.encode()[:0])]");
+  site.application(
+      "import random, threading\nstart_response('200 OK', [])\n"
+      "return [b'%d %s' % (random.getrandbits(64), threading.current_thread().name.encode()[:0])]");
   std::string bodies[2];
   for (std::string& body : bodies) {
     int ends[2];
@@ -206,7 +210,8 @@ Printed in_own_process(const std::string& name, const std::string& argument) {
   char self[4096];
   const ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
   if (size < 0) return {-1, ""};
-  const std::string command = std::string(self, static_cast<std::size_t>(size)) + " --scenario " + name + " '" + argument + "' 2>&1";
+  const std::string command =
+      std::string(self, static_cast<std::size_t>(size)) + " --scenario " + name + " '" + argument + "' 2>&1";
   FILE* output = popen(command.c_str(), "r");
   if (output == nullptr) return {-1, ""};
   Printed printed{0, {}};

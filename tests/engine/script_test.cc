@@ -20,7 +20,9 @@ using fake_host::Site;
 TEST_GROUP(Script) {
   Site site;
 
-  void answering(const std::string& word) { site.application("start_response('200 OK', [])\nreturn [b'" + word + "']"); }
+  void answering(const std::string& word) {
+    site.application("start_response('200 OK', [])\nreturn [b'" + word + "']");
+  }
   Reply failing(const std::string& text) {
     site.script(text);
     return site.get();
@@ -33,27 +35,33 @@ TEST_GROUP(Script) {
 };
 
 TEST(Script, has_a_synthetic_name_and_its_file) {
-  site.script("def application(environ, start_response):\n  start_response('200 OK', [])\n"
-              "  return [repr((__name__[:10], len(__name__), __file__, __name__ in __import__('sys').modules, __mtime__)).encode()]\n");
-  STRCMP_EQUAL(("('_mod_wsgi_', 42, '" + site.path("app.wsgi") + "', True, 1700000001000000)").c_str(), site.get().body.c_str());
+  site.script(
+      "def application(environ, start_response):\n  start_response('200 OK', [])\n"
+      "  return [repr((__name__[:10], len(__name__), __file__, __name__ in __import__('sys').modules, "
+      "__mtime__)).encode()]\n");
+  STRCMP_EQUAL(("('_mod_wsgi_', 42, '" + site.path("app.wsgi") + "', True, 1700000001000000)").c_str(),
+               site.get().body.c_str());
 }
 
 TEST(Script, is_named_by_the_md5_of_its_path) {
-  site.script("import hashlib\ndef application(environ, start_response):\n  start_response('200 OK', [])\n"
-              "  return [repr(__name__[10:] == hashlib.md5(__file__.encode()).hexdigest()).encode()]\n");
+  site.script(
+      "import hashlib\ndef application(environ, start_response):\n  start_response('200 OK', [])\n"
+      "  return [repr(__name__[10:] == hashlib.md5(__file__.encode()).hexdigest()).encode()]\n");
   STRCMP_EQUAL("True", site.get().body.c_str());
 }
 
 TEST(Script, is_loaded_once) {
-  site.script("count = 0\ndef application(environ, start_response):\n  global count\n  count += 1\n"
-              "  start_response('200 OK', [])\n  return [b'%d' % count]\n");
+  site.script(
+      "count = 0\ndef application(environ, start_response):\n  global count\n  count += 1\n"
+      "  start_response('200 OK', [])\n  return [b'%d' % count]\n");
   site.get();
   STRCMP_EQUAL("2", site.get().body.c_str());
 }
 
 TEST(Script, honours_its_coding_line) {
-  site.script("# -*- coding: latin-1 -*-\nword = '\xe9'\ndef application(environ, start_response):\n"
-              "  start_response('200 OK', [])\n  return [word.encode('utf-8')]\n");
+  site.script(
+      "# -*- coding: latin-1 -*-\nword = '\xe9'\ndef application(environ, start_response):\n"
+      "  start_response('200 OK', [])\n  return [word.encode('utf-8')]\n");
   STRCMP_EQUAL("\xc3\xa9", site.get().body.c_str());
 }
 
@@ -114,9 +122,10 @@ TEST(Script, a_time_older_than_what_is_loaded_is_no_change) {
 }
 
 TEST(Script, reload_required_is_asked_with_the_path) {
-  site.script("calls = []\ndef reload_required(path):\n  print('asked', path)\n  return len(calls) > 1\n"
-              "def application(environ, start_response):\n  calls.append(1)\n  start_response('200 OK', [])\n"
-              "  return [b'%d' % len(calls)]\n");
+  site.script(
+      "calls = []\ndef reload_required(path):\n  print('asked', path)\n  return len(calls) > 1\n"
+      "def application(environ, start_response):\n  calls.append(1)\n  start_response('200 OK', [])\n"
+      "  return [b'%d' % len(calls)]\n");
   STRCMP_EQUAL("1", site.get().body.c_str());
   const Reply second = site.get();
   STRCMP_EQUAL("2", second.body.c_str());
@@ -125,8 +134,9 @@ TEST(Script, reload_required_is_asked_with_the_path) {
 }
 
 TEST(Script, an_exception_in_reload_required_is_logged_and_ignored) {
-  site.script("def reload_required(path): 1 / 0\n"
-              "def application(environ, start_response):\n  start_response('200 OK', [])\n  return [b'']\n");
+  site.script(
+      "def reload_required(path): 1 / 0\n"
+      "def application(environ, start_response):\n  start_response('200 OK', [])\n  return [b'']\n");
   site.get();
   const Reply reply = site.get();
   LONGS_EQUAL(GATEHOUSE_COMPLETE, reply.result);
@@ -168,8 +178,9 @@ TEST(Script, sys_exit_at_import_is_500) {
 
 TEST(Script, a_failed_import_leaves_nothing_and_is_tried_again) {
   failing("import sys\nleft = 1\n1 / 0\n");
-  site.script("import sys\ndef application(environ, start_response):\n  start_response('200 OK', [])\n"
-              "  return [repr('left' in globals()).encode()]\n");
+  site.script(
+      "import sys\ndef application(environ, start_response):\n  start_response('200 OK', [])\n"
+      "  return [repr('left' in globals()).encode()]\n");
   STRCMP_EQUAL("False", site.get().body.c_str());
 }
 
@@ -185,7 +196,8 @@ TEST(Script, a_missing_callable_is_500_and_names_those_there_are) {
   const Reply reply = failing("import sys\ndef app(e, s): pass\ndef _hidden(): pass\nclass Other: pass\nnumber = 3\n");
   LONGS_EQUAL(GATEHOUSE_FAILED, reply.result);
   LONGS_EQUAL(500, reply.outcome_status);
-  CHECK(reply.logged("GH0606: script " + site.path("app.wsgi") + " has no callable 'application'; it defines app, Other; "));
+  CHECK(reply.logged("GH0606: script " + site.path("app.wsgi") +
+                     " has no callable 'application'; it defines app, Other; "));
   CHECK(failing("application = 3\n").logged("has 'application', but it is no callable: it is of type int"));
 }
 
@@ -196,7 +208,9 @@ TEST(Script, a_missing_file_is_500) {
   CHECK(reply.logged("GH0602: script " + site.path("nothing.wsgi") + " cannot be read: No such file or directory"));
 }
 
-TEST(Script, what_it_prints_while_it_is_loaded_is_logged) { CHECK(failing("print('loading', end='')\n").logged("loading")); }
+TEST(Script, what_it_prints_while_it_is_loaded_is_logged) {
+  CHECK(failing("print('loading', end='')\n").logged("loading"));
+}
 
 TEST(Script, can_be_loaded_ahead) {
   answering("one");
@@ -232,7 +246,8 @@ TEST(Script, a_slow_import_does_not_hold_up_another_script) {
 }
 
 TEST(Script, threads_share_one_import) {
-  site.script("import time\ntime.sleep(0.3)\nprint('imported')\ndef application(e, s):\n  s('200 OK', [])\n  return [b'x']\n");
+  site.script(
+      "import time\ntime.sleep(0.3)\nprint('imported')\ndef application(e, s):\n  s('200 OK', [])\n  return [b'x']\n");
   std::atomic<int> imports = 0, served = 0;
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i)

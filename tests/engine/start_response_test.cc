@@ -35,7 +35,8 @@ TEST_GROUP(StartResponse) {
 
 TEST(StartResponse, passes_status_and_headers_in_order_and_keeps_repetition) {
   const Reply reply = answer(
-      "start_response('404 Not There', [('Set-Cookie', 'a=1'), ('X-B', 'caf\xc3\xa9'), ('Set-Cookie', 'b=2')])\nreturn [b'x']");
+      "start_response('404 Not There', [('Set-Cookie', 'a=1'), ('X-B', 'caf\xc3\xa9'), ('Set-Cookie', 'b=2')])\nreturn "
+      "[b'x']");
   LONGS_EQUAL(404, reply.status);
   STRCMP_EQUAL("Not There", reply.reason.c_str());
   LONGS_EQUAL(4, reply.headers.size());
@@ -44,7 +45,9 @@ TEST(StartResponse, passes_status_and_headers_in_order_and_keeps_repetition) {
   STRCMP_EQUAL("b=2", reply.headers[2].second.c_str());
 }
 
-TEST(StartResponse, takes_a_status_without_reason) { LONGS_EQUAL(200, answer("start_response('200', [])\nreturn [b'']").status); }
+TEST(StartResponse, takes_a_status_without_reason) {
+  LONGS_EQUAL(200, answer("start_response('200', [])\nreturn [b'']").status);
+}
 
 TEST(StartResponse, takes_many_headers) {
   const Reply reply = answer("start_response('200 OK', [('X-%d' % i, str(i)) for i in range(100)])\nreturn [b'x']");
@@ -53,13 +56,14 @@ TEST(StartResponse, takes_many_headers) {
 }
 
 TEST(StartResponse, takes_subclasses_of_list_tuple_and_str) {
-  LONGS_EQUAL(GATEHOUSE_COMPLETE,
-              answer("class L(list): pass\nclass T(tuple): pass\nclass S(str): pass\n"
-                     "start_response(S('200 OK'), L([T((S('X-A'), S('b')))]))\nreturn [b'x']").result);
+  LONGS_EQUAL(GATEHOUSE_COMPLETE, answer("class L(list): pass\nclass T(tuple): pass\nclass S(str): pass\n"
+                                         "start_response(S('200 OK'), L([T((S('X-A'), S('b')))]))\nreturn [b'x']")
+                                      .result);
 }
 
 TEST(StartResponse, headers_may_change_after_the_call) {
-  const Reply reply = answer("h = [('X-A', '1')]\nstart_response('200 OK', h)\nh[0] = ('X-A', '2' * 100)\ndel h\nreturn [b'x']");
+  const Reply reply =
+      answer("h = [('X-A', '1')]\nstart_response('200 OK', h)\nh[0] = ('X-A', '2' * 100)\ndel h\nreturn [b'x']");
   STRCMP_EQUAL("1", reply.header("X-A").c_str());
 }
 
@@ -82,15 +86,15 @@ TEST(StartResponse, refuses_what_is_not_latin1) {
 }
 
 TEST(StartResponse, refuses_bad_statuses) {
-  for (const char* status : {"'100 Continue', []", "'101 Switching', []", "'199 X', []", "'600 X', []", "'000 X', []",
-                             "'20 OK', []", "'2000 OK', []", "'OK', []", "'', []", "'200OK', []", "'200 O\\nK', []",
-                             "'200 O\\0K', []", "'200 O\\rK', []"})
+  for (const char* status :
+       {"'100 Continue', []", "'101 Switching', []", "'199 X', []", "'600 X', []", "'000 X', []", "'20 OK', []",
+        "'2000 OK', []", "'OK', []", "'', []", "'200OK', []", "'200 O\\nK', []", "'200 O\\0K', []", "'200 O\\rK', []"})
     refuses(status, "ValueError: ");
 }
 
 TEST(StartResponse, refuses_headers_that_would_change_the_framing) {
-  for (const char* name : {"Transfer-Encoding", "transfer-ENCODING", "Connection", "Keep-Alive", "TE", "Trailer", "Upgrade",
-                           "Proxy-Authenticate", "Status"})
+  for (const char* name : {"Transfer-Encoding", "transfer-ENCODING", "Connection", "Keep-Alive", "TE", "Trailer",
+                           "Upgrade", "Proxy-Authenticate", "Status"})
     refuses(std::string("'200 OK', [('") + name + "', 'x')]", "ValueError: ");
 }
 
@@ -148,16 +152,18 @@ TEST(StartResponse, a_second_call_after_the_head_raises_the_exc_info) {
 
 TEST(StartResponse, after_the_request_it_raises) {
   answer("global kept\nkept = (start_response, start_response('200 OK', []))\nreturn [b'x']");
-  site.write_file("second.wsgi",
-                  "import sys\ndef application(environ, start_response):\n"
-                  "  kept = [m for n, m in sys.modules.items() if n.startswith('_mod_wsgi_') and hasattr(m, 'kept')][-1].kept\n"
-                  "  said = []\n"
-                  "  for call in (lambda: kept[0]('200 OK', []), lambda: kept[1](b'x')):\n"
-                  "    try: call()\n"
-                  "    except RuntimeError as e: said.append(str(e))\n"
-                  "  start_response('200 OK', [])\n  return ['; '.join(said).encode()]\n");
+  site.write_file(
+      "second.wsgi",
+      "import sys\ndef application(environ, start_response):\n"
+      "  kept = [m for n, m in sys.modules.items() if n.startswith('_mod_wsgi_') and hasattr(m, 'kept')][-1].kept\n"
+      "  said = []\n"
+      "  for call in (lambda: kept[0]('200 OK', []), lambda: kept[1](b'x')):\n"
+      "    try: call()\n"
+      "    except RuntimeError as e: said.append(str(e))\n"
+      "  start_response('200 OK', [])\n  return ['; '.join(said).encode()]\n");
   site.script_name = "second.wsgi";
-  STRCMP_EQUAL("start_response() after its request has ended; write() after its request has ended", site.get().body.c_str());
+  STRCMP_EQUAL("start_response() after its request has ended; write() after its request has ended",
+               site.get().body.c_str());
 }
 
 TEST(StartResponse, never_calling_it_is_500) {

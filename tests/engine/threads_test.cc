@@ -32,13 +32,13 @@ void in_threads(int count, const std::function<void(int)>& work) {
 
 }  // namespace
 
-TEST_GROUP(Threads) {
-  Site site;
-};
+TEST_GROUP(Threads) { Site site; };
 
 TEST(Threads, many_serve_at_once_and_answers_do_not_mix) {
-  site.application("import time\ntime.sleep(0.001)\nprint(environ['HTTP_ID'])\nstart_response('200 OK', [('X-Id', environ['HTTP_ID'])])\n"
-                   "yield environ['wsgi.input'].read()\nyield environ['HTTP_ID'].encode()");
+  site.application(
+      "import time\ntime.sleep(0.001)\nprint(environ['HTTP_ID'])\nstart_response('200 OK', [('X-Id', "
+      "environ['HTTP_ID'])])\n"
+      "yield environ['wsgi.input'].read()\nyield environ['HTTP_ID'].encode()");
   std::atomic<int> wrong = 0;
   in_threads(16, [&](int thread) {
     Site mine;
@@ -73,8 +73,10 @@ TEST(Threads, blocking_reads_hold_up_nobody) {
 }
 
 TEST(Threads, interpreters_have_modules_of_their_own) {
-  site.application("import json\njson.mark = getattr(json, 'mark', 0) + 1\nstart_response('200 OK', [])\n"
-                   "return [repr((json.mark, environ['mod_wsgi.application_group'], __import__('mod_wsgi').application_group)).encode()]");
+  site.application(
+      "import json\njson.mark = getattr(json, 'mark', 0) + 1\nstart_response('200 OK', [])\n"
+      "return [repr((json.mark, environ['mod_wsgi.application_group'], "
+      "__import__('mod_wsgi').application_group)).encode()]");
   site.interpreter = site.application_group = "one";
   site.get();
   STRCMP_EQUAL("(2, 'one', 'one')", site.get().body.c_str());
@@ -158,15 +160,18 @@ TEST(Threads, a_thread_that_reads_on_is_waited_for_and_then_refused) {
 }
 
 TEST(Threads, subprocesses_work) {
-  site.application("import subprocess, sys\nout = subprocess.run([sys.executable, '-c', 'print(40 + 2)'], capture_output=True)\n"
-                   "start_response('200 OK', [])\nreturn [out.stdout.strip() + out.stderr]");
+  site.application(
+      "import subprocess, sys\nout = subprocess.run([sys.executable, '-c', 'print(40 + 2)'], capture_output=True)\n"
+      "start_response('200 OK', [])\nreturn [out.stdout.strip() + out.stderr]");
   STRCMP_EQUAL("42", site.get().body.c_str());
   site.interpreter = "sub";
   STRCMP_EQUAL("42", site.get().body.c_str());
 }
 
 TEST(Threads, extension_modules_load) {
-  site.application("import math, _struct, zlib, decimal\nstart_response('200 OK', [])\nreturn [repr(decimal.Decimal(math.floor(2.5))).encode()]");
+  site.application(
+      "import math, _struct, zlib, decimal\nstart_response('200 OK', [])\nreturn "
+      "[repr(decimal.Decimal(math.floor(2.5))).encode()]");
   STRCMP_EQUAL("Decimal('2')", site.get().body.c_str());
 }
 
