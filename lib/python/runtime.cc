@@ -44,6 +44,18 @@ void run_exit_function(Attached& attached, const char* module_name, const char* 
   log_exception(attached, nullptr, base::Message::kStopFailed, std::string(module_name) + "." + function + "()");
 }
 
+// threading takes whichever thread imported it for the main one: in a sub-interpreter that is a thread of some
+// request, which does not end, and for whose end threading._shutdown would wait. From here on it is the calling one.
+void become_main_thread(Attached& attached) {
+  Borrowed modules(PyImport_GetModuleDict());
+  Borrowed threading(PyDict_GetItemString(modules.get(), "threading"));
+  if (!threading) return;
+  const Ref main_thread = Ref::steal(PyObject_GetAttrString(threading.get(), "_main_thread"));
+  const Ref own = Ref::steal(PyLong_FromUnsignedLong(PyThread_get_thread_ident()));
+  if (main_thread && own && PyObject_SetAttrString(main_thread.get(), "_ident", own.get()) == 0) return;
+  log_exception(attached, nullptr, base::Message::kStopFailed, "threading._main_thread");
+}
+
 void flush_stream(Attached& attached, const char* name) {
   Ref stream = Ref::borrow(PySys_GetObject(name));
   if (!stream || stream.get() == Py_None) return;
@@ -129,6 +141,7 @@ void Runtime::end_thread() { free_thread_states(main_state_); }
 void Runtime::stop(std::string_view) {
   interpreters_.for_each([](Interpreter& interpreter) {
     Attach attach(interpreter);
+    become_main_thread(attach.attached());
     run_exit_function(attach.attached(), "threading", "_shutdown");
     run_exit_function(attach.attached(), "atexit", "_run_exitfuncs");
     flush_stream(attach.attached(), "stdout");
