@@ -447,10 +447,8 @@ void SessionBuffers::shrink() {
   if (output_.capacity() > kKeptMemory) output_ = std::string();
 }
 
-Served serve_ticket(const SessionContext& context, const wire::Ticket& ticket, base::UniqueFd channel,
-                    SessionBuffers* buffers) {
-  const Served served = Session(context, ticket, channel.get(), buffers).run(ticket.deadline_us);
-  channel.reset();
+Served serve_ticket(const SessionContext& context, const wire::Ticket& ticket, int channel, SessionBuffers* buffers) {
+  const Served served = Session(context, ticket, channel, buffers).run(ticket.deadline_us);
   buffers->shrink();
   return served;
 }

@@ -132,10 +132,11 @@ void Worker::serve(Thread& thread) {
   while (intake_->take(thread.index, &ticket, &channel) == Intake::Taken::kTicket) {
     hold(slot, base::now());
     thread.channel.store(channel.get(), std::memory_order_release);
-    const Served served = serve_ticket(context, ticket, std::move(channel), &buffers);
+    const Served served = serve_ticket(context, ticket, channel.get(), &buffers);
     // An application that forked and let the child return: it is not ours to serve with.
     if (is_application_child_.load()) _exit(0);
     thread.channel.store(-1, std::memory_order_release);
+    channel.reset();
     let_go(slot);
     if (served == Served::kStale) leave("script_reload");
   }
