@@ -53,7 +53,7 @@ constexpr GroupOption kOptions[] = {
             "How long a process told to leave by SIGUSR1 may finish its requests; 0 = graceful-timeout."),
     seconds("graceful-timeout", &Spec::graceful_timeout, kLater,
             "How long a process that is to be replaced may finish its requests."),
-    text("group", Kind::kName, &Spec::group, kNow, "Group, by name or #number; default: the user's."),
+    text("group", Kind::kName, &Spec::group, kNow, "Group, by name or #number; default: httpd's Group."),
     number("header-buffer-size", Kind::kBytes, &Spec::header_buffer_size, 8192, INT_MAX, kLater,
            "Longest response header that is accepted; 0 = the protocol's limit."),
     text("home", Kind::kDirectory, &Spec::home, kNow, "Working directory, put first on sys.path."),
