@@ -92,8 +92,9 @@ engines = $(if $(wildcard lib/python/*.cc),$(PYTHONS:%=$(BUILD)/engine-cpython-%
 .PHONY: all
 all: $(products) $(engines) ## build the module, the daemon, the CGI program and one engine per Python
 
-# Objects depend on this file: other compilers or flags rebuild them.
-write_if_changed = $(shell mkdir -p $(@D))$(file >$@.new,$(1))@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+# Objects depend on this file: other compilers or flags rebuild them. Two makes at once do not trip over it.
+own := $(shell echo $$PPID)
+write_if_changed = $(shell mkdir -p $(@D))$(file >$@.$(own),$(1))@cmp -s $@.$(own) $@ && rm $@.$(own) || mv $@.$(own) $@
 $(BUILD)/obj/flags: FORCE
 	$(call write_if_changed,$(CC) $(c_flags) $(CXX) $(cxx_flags) $(httpd_flags) $(test_flags))
 .PHONY: FORCE
@@ -179,7 +180,7 @@ $(BUILD)/tests/engine-cpython-3.99.so: $(BUILD)/obj/tests/fake_engine.o lib/pyth
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(fake_engine) $(products) ## run the unit tests (unit-ROOM: those of one room)
-	$<
+	$< $(UNIT_ARGS)
 
 # The tests of the engine: main.cc alone knows which engine it opens.
 engine_test_objects = $(filter-out %/main.o,$(call objects,tests/engine)) $(wsgi) $(base)
@@ -289,16 +290,18 @@ tidy: compile_commands.json ## clang-tidy on the product's sources
 
 # --- Sanitizers and coverage ---------------------------------------------------------------------------
 
-# sanitizer(name, flags, CC, CXX): a tree of its own, the unit tests and the engines' tests
-sanitizer = $(MAKE) BUILD=build-$(1) SANITIZE=$(2) CC=$(3) CXX=$(4) CFLAGS='-O1 -g' CXXFLAGS='-O1 -g' check-unit check-engine
+# sanitizer(name, flags, CC, CXX, targets): a tree of its own
+sanitizer = $(MAKE) BUILD=build-$(1) SANITIZE=$(2) CC=$(3) CXX=$(4) CFLAGS='-O1 -g' CXXFLAGS='-O1 -g' $(5)
 .PHONY: asan ubsan tsan coverage
-asan: ## all tests but httpd's under AddressSanitizer and LeakSanitizer
-	+LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp $(call sanitizer,asan,address,clang-14,clang++-14)
+asan: ## unit and engine tests under AddressSanitizer and LeakSanitizer
+	+LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp $(call sanitizer,asan,address,clang-14,clang++-14,check-unit check-engine)
 ubsan: ## the same under UndefinedBehaviorSanitizer
-	+UBSAN_OPTIONS=print_stacktrace=1 $(call sanitizer,ubsan,undefined,clang-14,clang++-14)
-# g++: clang's ThreadSanitizer and CppUTest both define operator new.
+	+UBSAN_OPTIONS=print_stacktrace=1 $(call sanitizer,ubsan,undefined,clang-14,clang++-14,check-unit check-engine)
+# g++: clang's ThreadSanitizer and CppUTest both define operator new. A process that forks with ThreadSanitizer's
+# own thread running is beyond it, so the tests of running groups stay out.
 tsan: ## the same under ThreadSanitizer
-	+TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp $(call sanitizer,tsan,thread,gcc,g++)
+	+TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp UNIT_ARGS='-xg Running' \
+	  $(call sanitizer,tsan,thread,gcc,g++,check-unit check-engine)
 coverage: ## line coverage of unit and engine tests: build-coverage/html
 	$(MAKE) BUILD=build-coverage CFLAGS='-O0 -g' CXXFLAGS='-O0 -g --coverage' LDFLAGS=--coverage check-unit check-engine
 	lcov --quiet --capture --no-external --directory . --output-file build-coverage/lcov.info
