@@ -28,6 +28,9 @@ void Request::end(Attached& attached) {
 }
 
 Turn::Turn(Attached& attached, Request& request) : request_(request) {
+  nested_ = request.busy_ && pthread_equal(request.holder_, pthread_self()) != 0;
+  mine_ = nested_;
+  if (nested_) return;
   ++request.users_;
   while (request.busy_ && !request.ended_) {
     Detach detach(attached);
@@ -35,10 +38,13 @@ Turn::Turn(Attached& attached, Request& request) : request_(request) {
     while (request.busy_) request.changed_.wait(request.mutex_);
   }
   mine_ = !request.busy_ && !request.ended_;
-  if (mine_) request.busy_ = true;
+  if (!mine_) return;
+  request.busy_ = true;
+  request.holder_ = pthread_self();
 }
 
 Turn::~Turn() {
+  if (nested_) return;
   if (mine_) request_.busy_ = false;
   const bool others_wait = --request_.users_ > 0 || request_.ended_;
   if (!others_wait) return;

@@ -7,6 +7,8 @@
 
 #include "python/cpython.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <string>
 #include <string_view>
@@ -53,13 +55,15 @@ class Request {
   // Changed with the GIL held; atomic for those who wait for them without it.
   std::atomic<bool> busy_ = false;
   std::atomic<int> users_ = 0;  // threads that have or want a turn
+  pthread_t holder_{};          // meaningful while busy_
   bool ended_ = false;
   base::Mutex mutex_;  // only for changed_
   base::CondVar changed_;
 };
 
 // Sole use of the request's callbacks for a scope. The application's other threads may use wsgi.input, write()
-// and wsgi.errors, too: they take turns, waiting without the GIL. Not to be nested.
+// and wsgi.errors, too: they take turns, waiting without the GIL. A thread that has the turn may take it again:
+// where CPython collects garbage while we make an object, a __del__ of the application may print.
 class Turn {
  public:
   Turn(Attached& attached, Request& request);
@@ -72,6 +76,7 @@ class Turn {
  private:
   Request& request_;
   bool mine_ = false;
+  bool nested_ = false;
 };
 
 // Logs one line to the request, or to the host when request is nullptr. line must be escaped.

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <thread>
 
 #include "tests/engine/fake_host.h"
 
@@ -82,6 +83,10 @@ int settings(const std::string&) {
       "return [repr((sys.argv, names, sys.flags.optimize, sys.dont_write_bytecode, sys.flags.hash_randomization,\n"
       "              sys.warnoptions, sys.flags.isolated)).encode()]");
   std::printf("%s\n", site.get().body.c_str());
+  site.application("import signal\nstart_response('200 OK', [])\nreturn [b'']");
+  site.get();
+  site.interpreter = "sub";
+  site.get();
   std::printf("SIGINT is %s\n", signal(SIGINT, SIG_DFL) == SIG_IGN ? "as it was" : "changed");
   return 0;
 }
@@ -143,7 +148,15 @@ int fork_workers(const std::string&) {
     const pid_t child = fork();
     if (child == 0) {
       engine().after_fork_child(&host());
-      const Reply reply = site.get();
+      Reply reply;
+      std::thread worker([&] {
+        reply = site.get();
+        site.interpreter = "sub";
+        if (site.get().result != GATEHOUSE_COMPLETE) _exit(1);
+        engine().end_thread();
+      });
+      worker.join();
+      engine().stop("done");
       if (write(ends[1], reply.body.data(), reply.body.size()) < 0) _exit(1);
       _exit(reply.result == GATEHOUSE_COMPLETE && application_forks() == 0 ? 0 : 1);
     }

@@ -130,6 +130,28 @@ TEST(Threads, threads_of_the_application_may_read_and_write_in_turns) {
   LONGS_EQUAL(1000, reply.log.size());
 }
 
+TEST(Threads, a_finalizer_may_print_while_the_host_is_being_used) {
+  site.application(
+      "import gc\n"
+      "class Cycle:\n"
+      "    def __init__(self): self.me = self\n"
+      "    def __del__(self): print('collected')\n"
+      "gc.set_threshold(1)\n"
+      "try:\n"
+      "    for _ in range(50):\n"
+      "        Cycle()\n"
+      "        try: environ['wsgi.input'].read()\n"
+      "        except OSError: pass\n"
+      "finally: gc.set_threshold(700)\n"
+      "start_response('200 OK', [])\n"
+      "return [b'']");
+  site.content_length = 5;
+  site.read_error = "gone";
+  const Reply reply = site.get();
+  LONGS_EQUAL(GATEHOUSE_COMPLETE, reply.result);
+  CHECK(reply.logged("collected"));
+}
+
 TEST(Threads, a_thread_that_reads_on_is_waited_for_and_then_refused) {
   site.application(
       "import threading, time\n"
