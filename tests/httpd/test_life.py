@@ -115,7 +115,7 @@ def test_the_supervisor_is_replaced_when_it_dies(start, error_log):
     supervisor = next(p for p in httpd.processes() if 'gatehoused' in p.name or 'gatehoused' in p.command
                       if p.parent == httpd.pid)
     os.kill(supervisor.pid, signal.SIGKILL)
-    error_log.allow(r'GH0[34]\d\d: ')
+    error_log.allow(r'GH0[134]\d\d: ')
     wait_until(lambda: not is_alive(supervisor.pid), what='the supervisor died')
     wait_until(lambda: httpd.get('/hello').status == 200, what='the group serves again')
 
