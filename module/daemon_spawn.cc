@@ -31,9 +31,9 @@ using namespace std::chrono_literals;
 using base::Message;
 using base::UniqueFd;
 
-// A ticket in the queue costs its sender's buffer some 3.5 KB (measured); the kernel doubles what is set.
-constexpr int kTicketCost = 2048;
-constexpr int kLeastTickets = 64;
+// A ticket in the queue costs some 770 bytes of its sender's buffer (measured); the kernel doubles what is set.
+constexpr int kTicketCost = 400;
+constexpr int kLeastTickets = 16;
 constexpr base::Micros kUnlimited = 5s;  // how long a group without shutdown-timeout may hold up httpd's stop
 constexpr char kDrain = 'D';
 // Where gatehoused expects its descriptors.

@@ -10,6 +10,7 @@
 namespace httpd {
 
 const gatehouse_engine_table* PythonThread::started() {
+  if (const gatehouse_engine_table* table = table_.load(std::memory_order_acquire); table != nullptr) return table;
   base::MutexLock lock(mutex_);
   if (state_ == State::kIdle) {
     state_ = State::kStarting;
@@ -28,7 +29,7 @@ const gatehouse_engine_table* PythonThread::started() {
     }
   }
   while (state_ == State::kStarting) changed_.wait(mutex_);
-  return state_ == State::kReady ? table_ : nullptr;
+  return table_.load(std::memory_order_acquire);
 }
 
 bool PythonThread::stop(base::Deadline deadline) {
@@ -58,7 +59,7 @@ void PythonThread::run() {
     base::MutexLock lock(mutex_);
     while (state_ != State::kStopping) changed_.wait(mutex_);
   }
-  table_->stop("");
+  table_.load(std::memory_order_acquire)->stop("");
   become(State::kStopped);
 }
 
@@ -69,8 +70,9 @@ base::Status PythonThread::start_engine() {
   error.size = sizeof error;
   if (table.value()->start(&python_, &host_, &error) != 0)
     return base::Error{base::Message::kEmbeddedStart, 0, std::string("Python could not be started: ") + error.text};
-  table_ = table.value();
-  base::log(base::Message::kEmbeddedStarted, "Python %s was started for embedded applications", table_->python_version);
+  base::log(base::Message::kEmbeddedStarted, "Python %s was started for embedded applications",
+            table.value()->python_version);
+  table_.store(table.value(), std::memory_order_release);
   return base::ok();
 }
 

@@ -4,6 +4,7 @@
 // The thread on which Python starts and stops in an httpd child: Python's main thread. Requests run on httpd's
 // threads. One per process, never destroyed: other threads may still run Python when the process ends.
 
+#include <atomic>
 #include <string>
 
 #include "base/mutex.h"
@@ -37,7 +38,8 @@ class PythonThread {
   const std::string engine_file_;
   const gatehouse_python python_;
   const gatehouse_host host_;
-  const gatehouse_engine_table* table_ = nullptr;
+  // Set once, when Python is ready: what each request asks costs no lock.
+  std::atomic<const gatehouse_engine_table*> table_ = nullptr;
   base::Error failure_{base::Message::kEmbeddedStart, 0, ""};
   base::Mutex mutex_;
   base::CondVar changed_;
