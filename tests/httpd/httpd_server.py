@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One real httpd on a port of 127.0.0.1, from a configuration text to a stop that leaves nothing behind."""
 
+import ctypes
 import itertools
 import os
 import resource
@@ -33,6 +34,12 @@ def free_port():
             except OSError:
                 continue
             return port
+
+
+def end_with_the_tests():
+    """In the new process: a stop signal comes when pytest is gone, however it ended."""
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Server:
@@ -91,7 +98,8 @@ class Server:
         with open(self.root / 'output', 'wb') as output:
             self.process = subprocess.Popen([self.stage.httpd, '-DFOREGROUND', '-f', self.config_file],
                                             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                            start_new_session=True, env=environment)
+                                            start_new_session=True, env=environment,
+                                            preexec_fn=end_with_the_tests)
         self.pid = self.process.pid
         wait_until(lambda: self.times_resumed() or self.process.poll() is not None, 30, 'httpd started')
         if self.process.poll() is not None:

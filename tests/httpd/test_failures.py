@@ -56,17 +56,16 @@ def test_a_directory_is_403(scripts, error_log):
 
 def test_a_syntax_error_is_500_with_the_line(lasting, error_log):
     assert lasting.get('syntax_error').status == 500
-    error_log.expect(r'File ".*/syntax_error\.wsgi", line 3')
-    error_log.expect('SyntaxError: ', times=1)
-    error_log.expect(r'GH06\d\d: .*syntax_error\.wsgi', times=1)
-    error_log.allow(r'\]  |Traceback')
+    error_log.expect(r'GH0603: .*syntax_error\.wsgi', times=1)
+    error_log.expect(r'File ".*/syntax_error\.wsgi", line 3$', times=1)
+    error_log.expect_traceback('SyntaxError: ')
 
 
 def test_an_exception_at_import_is_500_with_its_traceback_once_per_attempt(lasting, error_log):
     for _ in range(2):
         assert lasting.get('import_error').status == 500
+    error_log.expect(r'GH0604: script .*/import_error\.wsgi', times=2)
     error_log.expect_traceback("ModuleNotFoundError: No module named 'there_is_no_such_module'", times=2)
-    error_log.expect(r'GH06\d\d: .*import_error\.wsgi', times=2)
 
 
 def test_sys_exit_at_import_is_500_and_does_not_end_the_process(lasting, error_log):

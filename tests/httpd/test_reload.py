@@ -100,23 +100,21 @@ def test_a_request_in_hand_is_finished_by_the_old_code(server, tmp_directory):
     assert (held.status, version) == (200, '2') and held.text != str(pid)
 
 
+@pytest.mark.xfail(strict=True, reason='the old code goes on serving once generations are prepared before they serve')
 def test_new_code_that_does_not_import_leaves_the_old_generation_serving(daemon, error_log):
     assert daemon.get()[0] == '1'
     daemon.write('2', 'raise ValueError("bad deploy")')
-    error_log.expect('ValueError: bad deploy', times=1)
-    error_log.allow(r'\]  |Traceback|GH0[46]\d\d: ')
+    error_log.allow('bad deploy|Traceback|GH0[46]|  ')
     assert [daemon.get()[0] for _ in range(6)] == ['1'] * 6
 
 
-def test_the_repair_of_a_bad_deploy_is_served(daemon, error_log):
-    daemon.get()
+def test_the_repair_of_a_bad_deploy_is_served_at_once(daemon, error_log):
+    assert daemon.get()[0] == '1'
     daemon.write('2', 'raise ValueError("bad deploy")')
-    error_log.expect('ValueError: bad deploy', times=1)
-    error_log.allow(r'\]  |Traceback|GH0[46]\d\d: ')
-    daemon.get()
-    error_log.wait_for('bad deploy')
+    daemon.server.get('/')
+    error_log.expect_traceback('ValueError: bad deploy')
     daemon.write('3')
-    wait_until(lambda: daemon.get()[0] == '3', 2, 'the repaired code')
+    assert daemon.get()[0] == '3'
 
 
 @pytest.mark.parametrize('mpm', ['event', 'prefork'])
@@ -140,7 +138,7 @@ def test_embedded_mode_keeps_its_processes_over_a_change(server):
 def test_wsgiscriptreloading_off_keeps_the_code(server, group):
     site = Site(server, 'WSGIScriptReloading Off\nWSGIDaemonProcess one\n'
                         f'WSGIScriptAlias / ${{ROOT}}/app.wsgi {group} application-group=%{{GLOBAL}}\n'
-                        'StartServers 1\nServerLimit 1\nThreadsPerChild 16\nMaxRequestWorkers 16\n')
+                        'StartServers 1\nMinSpareThreads 1\nServerLimit 1\nMaxRequestWorkers 16\n')
     site.write('1')
     site.get()
     site.write('2')
