@@ -17,18 +17,22 @@ namespace {
 
 using base::Message;
 
-// The text of an error for httpd to show, "GHnnnn: DIRECTIVE ...".
+// The text of an error for httpd to show: "GHnnnn: DIRECTIVE text".
+const char* refusal(cmd_parms* cmd, Message message, const std::string& text) {
+  const std::string line = std::string(base::entry_of(message).code) + ": " + cmd->cmd->name + " " + text;
+  return pool_copy(cmd->pool, line);
+}
+
 [[gnu::format(printf, 3, 4)]] const char* refuse(cmd_parms* cmd, Message message, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
   const char* text = apr_pvsprintf(cmd->pool, format, arguments);
   va_end(arguments);
-  return apr_psprintf(cmd->pool, "%s: %s %s", base::entry_of(message).code.data(), cmd->cmd->name, text);
+  return refusal(cmd, message, text);
 }
 
 const char* refuse(cmd_parms* cmd, const std::string& subject, const base::Error& error) {
-  return apr_psprintf(cmd->pool, "%s: %s %s: %s", base::entry_of(error.message).code.data(), cmd->cmd->name,
-                      subject.c_str(), error.what.c_str());
+  return refusal(cmd, error.message, subject + ": " + error.what);
 }
 
 bool parse_switch(const char* text, Switch* out) {
