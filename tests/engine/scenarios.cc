@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -188,9 +190,18 @@ int stop(const std::string&) {
       "start_response('200 OK', [])\n"
       "return [b'x']");
   site.get();
+  // A sub-interpreter that another thread made, as the threads of a worker do: the stop must not wait for it.
   site.interpreter = "sub";
-  site.get();
+  std::atomic<bool> served = false, stopped = false;
+  std::thread worker([&] {
+    site.get();
+    served = true;
+    while (!stopped) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  });
+  while (!served) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   engine().stop("test");
+  stopped = true;
+  worker.join();
   for (const std::string& line : take_host_log()) std::printf("%s\n", line.c_str());
   return 0;
 }
