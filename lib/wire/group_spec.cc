@@ -151,6 +151,7 @@ base::Error unknown_option(std::string_view name) {
   std::size_t best = std::min(kFarthest, name.size() / 2) + 1;
   if (name.size() <= kLongestName + kFarthest) {
     for (const GroupOption& option : kOptions) {
+      if (std::max(name.size(), option.name.size()) - std::min(name.size(), option.name.size()) >= best) continue;
       const std::size_t changes = distance(name, option.name);
       if (changes < best) best = changes, nearest = &option;
     }
