@@ -148,7 +148,7 @@ def tmp_directory(stage):
 @pytest.fixture(scope='session', params=PYTHONS)
 def venv(request):
     """Each Python's virtual environment with the frameworks: version and directory."""
-    return request.param, pythons.venv(request.param)
+    return request.param, pythons.venvs()[request.param]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Pythons to test: those with an engine that httpd's user can read, and the virtual environment of each."""
 
+import functools
 import os
 import re
 import subprocess
@@ -31,8 +32,9 @@ def usable():
     return versions if os.geteuid() else [version for version in versions if version in readable_by_all()]
 
 
-def venv(version):
-    """The directory of the virtual environment with requirements-apps.txt for this version."""
-    done = subprocess.run([CHECKOUT / 'scripts' / 'venvs', '--path', version], capture_output=True, text=True,
-                          check=True)
-    return Path(done.stdout.strip())
+@functools.cache
+def venvs():
+    """The directory of the virtual environment with requirements-apps.txt, by version."""
+    lines = subprocess.run([CHECKOUT / 'scripts' / 'venvs'], capture_output=True, text=True,
+                           check=True).stdout.splitlines()
+    return {name: Path(directory) for name, directory in map(str.split, lines)}

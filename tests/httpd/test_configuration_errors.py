@@ -28,6 +28,7 @@ def refused(configtest):
         assert re.search('line [0-9]+', output), output
         missing = [word for word in words if word not in message]
         assert not missing, f'{missing} not in: {output}'
+        assert len(re.findall(r'GH\d{4}', message)) <= 1, output
         return message
     return check
 

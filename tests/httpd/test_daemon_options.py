@@ -150,7 +150,7 @@ def test_processes_times_threads_requests_run_at_once(server, tmp_directory, pro
 
 
 @pytest.mark.parametrize('timeout', ['1', '0.5'])
-def test_queue_timeout_answers_504_at_its_instant(server, tmp_directory, error_log, timeout):
+def test_queue_timeout_answers_503_at_its_instant_and_says_when_to_come_back(server, tmp_directory, error_log, timeout):
     httpd = server(f'WSGIDaemonProcess one threads=1 queue-timeout={timeout}\n'
                    'WSGIScriptAliasMatch ^/(\\w+) ${APPS}/$1.wsgi process-group=one application-group=%{GLOBAL}\n')
 
@@ -160,12 +160,12 @@ def test_queue_timeout_answers_504_at_its_instant(server, tmp_directory, error_l
         response = httpd.get('/hello')
         waited = time.monotonic() - start
         (tmp_directory / 'go').touch()
-        return response.status, waited
+        return response, waited
 
-    first, (status, waited) = at_once(lambda n: late() if n else httpd.get(f'/hold?{tmp_directory}'), range(2))
-    assert (first.status, status) == (200, 504)
+    first, (second, waited) = at_once(lambda n: late() if n else httpd.get(f'/hold?{tmp_directory}'), range(2))
+    assert (first.status, second.status) == (200, 503) and second.header('Retry-After').isdigit()
     assert float(timeout) - 0.05 <= waited < float(timeout) + 0.5
-    error_log.expect(r'GH03\d\d: .*(queue-timeout|one)', times=1)
+    error_log.expect(r'GH0301: .*one.*queue-timeout', times=1)
 
 
 def test_socket_timeout_answers_504_when_the_application_is_silent(server, error_log, tmp_directory):

@@ -69,7 +69,8 @@ def test_a_stream_arrives_whole(httpd, framework):
 
 
 @pytest.mark.parametrize('framework', APPS)
-def test_a_missing_page_is_the_frameworks_404(httpd, framework):
+def test_a_missing_page_is_the_frameworks_404(httpd, error_log, framework):
+    error_log.allow('Not Found: /django/nothing/here')
     assert httpd.get(f'/{framework}/nothing/here').status == 404
 
 

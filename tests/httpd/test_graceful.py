@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A restart of httpd loses no request, and leaves as many processes as there were."""
+import time
+
 import pytest
 
 from clients import Load, at_once
@@ -10,8 +12,16 @@ PATHS = ('WSGIScriptAliasMatch ^/embedded/(\\w+) ${APPS}/$1.wsgi application-gro
          'WSGIScriptAliasMatch ^/daemon/(\\w+) ${APPS}/$1.wsgi process-group=one application-group=%{GLOBAL}\n')
 
 
-def settled(httpd, wanted, timeout=20):
-    """Awaits that httpd has as many daemon processes as wanted."""
+def settled_count(httpd):
+    """How many daemon processes there are once the number has not changed for a second."""
+    counts = []
+    while len(counts) < 10 or len(set(counts[-10:])) > 1:
+        counts.append(len(httpd.daemons()))
+        time.sleep(0.1)
+    return counts[-1]
+
+
+def settles_at(httpd, wanted, timeout=20):
     wait_until(lambda: len(httpd.daemons()) == wanted, timeout, f'{wanted} daemon processes')
 
 
@@ -20,24 +30,25 @@ def settled(httpd, wanted, timeout=20):
 def test_graceful_restarts_under_load_fail_no_request(server, mpm, mode):
     httpd = server(GROUP + PATHS, mpm)
     assert httpd.get(f'/{mode}/hello').status == 200
-    before = len(httpd.daemons())
+    before = settled_count(httpd)
     with Load(httpd, f'/{mode}/hello') as load:
         for _ in range(8):
             done = load.done
             httpd.graceful()
             wait_until(lambda: load.done > done + 10, what='requests went on')
     assert load.failures == []
-    settled(httpd, before)
+    settles_at(httpd, before)
 
 
-def test_fifty_graceful_restarts_in_a_row_leave_as_many_processes(server):
+def test_fifty_graceful_restarts_in_a_row_leave_as_many_processes(server, error_log):
+    error_log.allow('AH03490: scoreboard is full')
     httpd = server(GROUP + PATHS)
-    before = len(httpd.daemons())
+    before = settled_count(httpd)
     with Load(httpd, '/daemon/hello', clients=2) as load:
         for _ in range(50):
             httpd.graceful()
     assert load.failures == []
-    settled(httpd, before, 30)
+    settles_at(httpd, before, 30)
 
 
 def test_a_request_in_hand_is_finished_over_a_graceful_restart(server, tmp_directory):
@@ -69,7 +80,8 @@ def test_a_graceful_restart_brings_new_workers_and_the_old_ones_leave(server):
     httpd = server(GROUP + PATHS)
     old = {httpd.get('/daemon/identity').json()['pid'] for _ in range(20)}
     httpd.graceful()
-    assert httpd.get('/daemon/identity').json()['pid'] not in old
+    # a child of the old generation may have accepted a connection before it saw the signal
+    wait_until(lambda: httpd.get('/daemon/identity').json()['pid'] not in old, 5, 'a new worker answers')
     wait_until(lambda: not any(map(is_alive, old)), 15, 'the old workers left')
 
 
@@ -86,7 +98,7 @@ def test_a_group_that_is_gone_from_the_configuration_ends(server):
     httpd.configure(PATHS.splitlines()[0])
     httpd.graceful()
     wait_until(lambda: not is_alive(pid), 15, 'the worker left')
-    settled(httpd, 0)
+    settles_at(httpd, 0)
 
 
 def test_changed_options_hold_after_a_graceful_restart(server):
@@ -100,9 +112,9 @@ def test_changed_options_hold_after_a_graceful_restart(server):
 @pytest.mark.parametrize('mode', ['embedded', 'daemon'])
 def test_a_hard_restart_serves_on(server, mode):
     httpd = server(GROUP + PATHS)
-    before = len(httpd.daemons())
+    before = settled_count(httpd)
     for _ in range(3):
         httpd.restart()
         wait_until(lambda: httpd.accepts(), what='httpd accepts connections')
         assert httpd.get(f'/{mode}/hello').status == 200
-    settled(httpd, before)
+    settles_at(httpd, before)

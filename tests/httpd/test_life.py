@@ -2,6 +2,7 @@
 """A worker may die at any time: it is replaced, and only what it had begun is lost."""
 import os
 import signal
+from pathlib import Path
 import threading
 
 import pytest
@@ -103,6 +104,9 @@ def test_a_stopped_worker_takes_no_request_from_the_others(start):
     stopped = pids.pop()
     os.kill(stopped, signal.SIGSTOP)
     try:
+        # A signal stops the threads of a process one by one, each when it next runs.
+        threads = list(Path(f'/proc/{stopped}/task').iterdir())
+        wait_until(lambda: all(' T ' in (thread / 'stat').read_text() for thread in threads), what='all threads stopped')
         others = [httpd.get('/identity', timeout=5).json()['pid'] for _ in range(20)]
         assert stopped not in others
     finally:
