@@ -2,8 +2,8 @@
 """A worker may die at any time: it is replaced, and only what it had begun is lost."""
 import os
 import signal
-from pathlib import Path
 import threading
+from pathlib import Path
 
 import pytest
 
