@@ -111,7 +111,8 @@ void Exchange::discard_body() {
 }
 
 void Exchange::send_failure(std::uint32_t status) {
-  constexpr std::string_view kText = "The application could not answer this request. The server's error log says why.\n";
+  constexpr std::string_view kText =
+      "The application could not answer this request. The server's error log says why.\n";
   buffer_.append("Status: ").append(std::to_string(status)).append("\r\n");
   add_header("Content-Type", "text/plain", &buffer_);
   add_header("Content-Length", std::to_string(kText.size()), &buffer_);

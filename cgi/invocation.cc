@@ -13,8 +13,8 @@ constexpr std::string_view kPythonVariable = "GATEHOUSE_PYTHON";
 constexpr std::string_view kPythonHomeVariable = "GATEHOUSE_PYTHON_HOME";
 
 constexpr std::array<std::string_view, 12> kHidden = {
-    "PATH",        "LD_LIBRARY_PATH", "GATEWAY_INTERFACE", "SERVER_SIGNATURE", "PATH_TRANSLATED", "REMOTE_HOST",
-    "REMOTE_IDENT", "HTTPS",          "HTTP_PROXY",        kPythonVariable,    kPythonHomeVariable, "_"};
+    "PATH",         "LD_LIBRARY_PATH", "GATEWAY_INTERFACE", "SERVER_SIGNATURE", "PATH_TRANSLATED",   "REMOTE_HOST",
+    "REMOTE_IDENT", "HTTPS",           "HTTP_PROXY",        kPythonVariable,    kPythonHomeVariable, "_"};
 
 base::Error usage(std::string what) { return {base::Message::kCgiUsage, 0, std::move(what)}; }
 
@@ -51,7 +51,8 @@ base::Status read_options(std::string_view line, Invocation* invocation) {
     } else if (consume(&option, "--python=") || consume(&option, "-p")) {
       invocation->python = option;
     } else {
-      return usage("unknown option '" + std::string(option) + "' in the script's #! line; there are --python=3.X and "
+      return usage("unknown option '" + std::string(option) +
+                   "' in the script's #! line; there are --python=3.X and "
                    "--python-home=DIRECTORY");
     }
   }

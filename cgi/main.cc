@@ -55,7 +55,8 @@ Descriptors take_descriptors() {
 base::Result<const gatehouse_engine_table*> start_python(const cgi::Invocation& invocation,
                                                          const gatehouse_host* host) {
   std::string version = invocation.python;
-  if (version.empty() && !invocation.python_home.empty()) version = wsgi::version_of_environment(invocation.python_home);
+  if (version.empty() && !invocation.python_home.empty())
+    version = wsgi::version_of_environment(invocation.python_home);
   if (version.empty()) version = GATEHOUSE_DEFAULT_PYTHON;
   const std::vector<std::string> directories = wsgi::engine_directories();
   const base::Result<std::string> file = wsgi::find_engine(version, directories);
@@ -74,8 +75,7 @@ base::Result<const gatehouse_engine_table*> start_python(const cgi::Invocation& 
   python.write_bytecode = 1;
   gatehouse_error error{};
   error.size = sizeof error;
-  if (engine.value()->start(&python, host, &error) != 0)
-    return base::Error{base::Message::kCgiPython, 0, error.text};
+  if (engine.value()->start(&python, host, &error) != 0) return base::Error{base::Message::kCgiPython, 0, error.text};
   return engine.value();
 }
 
@@ -128,15 +128,18 @@ int finish(const gatehouse_outcome& outcome, cgi::Exchange* exchange) {
 int serve(std::span<const char* const> arguments) {
   const cgi::Variables variables(environ);
   if (variables.find("GATEWAY_INTERFACE").data() == nullptr) {
-    std::fputs("gatehouse-cgi: a web server starts this program, for a WSGI script whose first line names it\n"
-               "usage: #!/path/to/gatehouse-cgi [--python=3.X] [--python-home=DIRECTORY]\n", stderr);
+    std::fputs(
+        "gatehouse-cgi: a web server starts this program, for a WSGI script whose first line names it\n"
+        "usage: #!/path/to/gatehouse-cgi [--python=3.X] [--python-home=DIRECTORY]\n",
+        stderr);
     return 2;
   }
   const Descriptors descriptors = take_descriptors();
   bool valid = false;
   std::int64_t content_length = cgi::parse_content_length(variables.find("CONTENT_LENGTH"), &valid);
   // A chunked request: httpd decodes it, the end of the body is the end of the file.
-  if (variables.find("CONTENT_LENGTH").empty() && !variables.find("HTTP_TRANSFER_ENCODING").empty()) content_length = -1;
+  if (variables.find("CONTENT_LENGTH").empty() && !variables.find("HTTP_TRANSFER_ENCODING").empty())
+    content_length = -1;
   cgi::Exchange exchange(descriptors.body.get(), descriptors.reply.get(), content_length);
   if (!valid) {
     exchange.send_failure(400);
@@ -156,8 +159,7 @@ int serve(std::span<const char* const> arguments) {
     exchange.discard_body();
     return 1;
   }
-  const gatehouse_outcome outcome =
-      handle(*engine.value(), variables, invocation.value(), &exchange, content_length);
+  const gatehouse_outcome outcome = handle(*engine.value(), variables, invocation.value(), &exchange, content_length);
   const int status = finish(outcome, &exchange);
   engine.value()->stop("shutdown_signal");
   return status;

@@ -51,8 +51,7 @@ void Brood::kill_all() const {
   if (!zygote_reaped_) kill(zygote_, SIGKILL);
   siginfo_t child{};
   const bool pinned =
-      !zygote_reaped_ ||
-      waitid(P_PGID, static_cast<id_t>(zygote_), &child, WEXITED | WNOHANG | WNOWAIT) == 0;
+      !zygote_reaped_ || waitid(P_PGID, static_cast<id_t>(zygote_), &child, WEXITED | WNOHANG | WNOWAIT) == 0;
   if (pinned) kill(-zygote_, SIGKILL);
 }
 

@@ -46,8 +46,8 @@ enum class Served {
   kStale  // the engine declined, its code is old: the ticket was given back and the worker must leave the queue
 };
 
-// Serves one ticket from start to end; the caller then closes the channel. Blocks; each wait for the child is bounded by
-// socket-timeout. A ticket past its deadline is dropped unstarted. Garbage on the channel is logged and ends it.
+// Serves one ticket from start to end; the caller then closes the channel. Blocks; each wait for the child is bounded
+// by socket-timeout. A ticket past its deadline is dropped unstarted. Garbage on the channel is logged and ends it.
 Served serve_ticket(const SessionContext& context, const wire::Ticket& ticket, int channel, SessionBuffers* buffers);
 
 }  // namespace gatehoused

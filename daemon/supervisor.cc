@@ -269,9 +269,9 @@ void Supervisor::on_worker_ended(std::size_t slot, int status) {
     base::log(Message::kWorkerLeft, "worker %d of group '%s' left after %.1f s", pid, group(), seconds(lived));
   } else {
     const bool by_us = released && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    base::log(by_us ? Message::kWorkerCutOff : Message::kWorkerDied, "worker %d of group '%s' %s after %.1f s; it held %s",
-              pid, group(), text_of_wait_status(status).c_str(), seconds(lived),
-              requests_held(slots_.threads_of(slot)).c_str());
+    base::log(by_us ? Message::kWorkerCutOff : Message::kWorkerDied,
+              "worker %d of group '%s' %s after %.1f s; it held %s", pid, group(), text_of_wait_status(status).c_str(),
+              seconds(lived), requests_held(slots_.threads_of(slot)).c_str());
     if (worker.state != Worker::State::kLeaving) worker_backoff_ = after_death(worker_backoff_, lived, base::now());
   }
   worker = {};
@@ -300,8 +300,7 @@ void Supervisor::end(Ending ending) {
 }
 
 void Supervisor::start_zygote() {
-  base::Result<Brood> brood =
-      Brood::hatch({&launch_, &slots_, queue_.get(), -1, -1, notify_.get(), -1}, next_brood_++);
+  base::Result<Brood> brood = Brood::hatch({&launch_, &slots_, queue_.get(), -1, -1, notify_.get(), -1}, next_brood_++);
   if (!brood) {
     base::log(brood.error());
     start_failed_ = true;
@@ -375,7 +374,8 @@ Census Supervisor::census() const {
 Brood* Supervisor::current() { return broods_.empty() || broods_.back().ending ? nullptr : &broods_.back(); }
 
 Brood* Supervisor::brood_of(int id) {
-  const auto found = std::find_if(broods_.begin(), broods_.end(), [id](const Brood& brood) { return brood.id() == id; });
+  const auto found =
+      std::find_if(broods_.begin(), broods_.end(), [id](const Brood& brood) { return brood.id() == id; });
   return found == broods_.end() ? nullptr : &*found;
 }
 

@@ -27,9 +27,7 @@ void discard_input(int channel) {
 }
 
 // An empty message reads like end-of-file.
-bool has_ended(int queue) {
-  return (base::wait_for(queue, 0, base::Deadline::at(base::now())) & POLLHUP) != 0;
-}
+bool has_ended(int queue) { return (base::wait_for(queue, 0, base::Deadline::at(base::now())) & POLLHUP) != 0; }
 
 }  // namespace
 
@@ -41,14 +39,14 @@ TurnedAway turn_away_one(int queue, std::string_view reason) {
   if (got < 0) return errno == EBADMSG ? TurnedAway::kOne : TurnedAway::kNone;
 
   wire::Ticket ticket;
-  if (!channel.valid() || !wire::decode({bytes.data(), static_cast<std::size_t>(got)}, &ticket)) return TurnedAway::kOne;
+  if (!channel.valid() || !wire::decode({bytes.data(), static_cast<std::size_t>(got)}, &ticket))
+    return TurnedAway::kOne;
   std::string answer;
   wire::append_log(base::Level::kError, reason, ticket.request, &answer);
   wire::append_end({GATEHOUSE_FAILED, kServiceUnavailable}, ticket.request, &answer);
   discard_input(channel.get());
   // Fits into the empty buffer of a fresh socket. A child that has given up is not our concern.
-  [[maybe_unused]] const ssize_t sent =
-      send(channel.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  [[maybe_unused]] const ssize_t sent = send(channel.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   return TurnedAway::kOne;
 }
 

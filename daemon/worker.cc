@@ -105,8 +105,9 @@ bool Worker::start_threads() {
     pthread_t thread;
     const int failure = pthread_create(&thread, nullptr, on_thread_start, &threads_[i]);
     if (failure != 0) {
-      base::log({Message::kForkFailed, failure, "group '" + born_.launch->spec.name + "' could not start thread " +
-                                                    std::to_string(i + 1) + " of a worker"});
+      base::log(
+          {Message::kForkFailed, failure,
+           "group '" + born_.launch->spec.name + "' could not start thread " + std::to_string(i + 1) + " of a worker"});
       running_.fetch_sub(threads_.size() - i);
       return false;
     }

@@ -116,8 +116,10 @@ void Zygote::report(ZygoteEvent event, std::size_t slot, pid_t pid, int status) 
 void Zygote::fork_worker(std::size_t slot) {
   if (const int threads = count_threads(); threads > 1 && !threads_warned_) {
     threads_warned_ = true;
-    base::log(Message::kForkWithThreads, "group '%s': Python's start (sitecustomize, a .pth file) left %d threads "
-              "running; workers are forked without them", launch().spec.name.c_str(), threads - 1);
+    base::log(Message::kForkWithThreads,
+              "group '%s': Python's start (sitecustomize, a .pth file) left %d threads "
+              "running; workers are forked without them",
+              launch().spec.name.c_str(), threads - 1);
   }
   engine_->before_fork();
   const pid_t self = getpid();

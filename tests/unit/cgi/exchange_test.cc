@@ -46,9 +46,7 @@ TEST_GROUP(CgiExchange) {
     exchange.reset();
   }
 
-  void expect_body(std::int64_t length) {
-    exchange = std::make_unique<cgi::Exchange>(body.get(), reply.get(), length);
-  }
+  void expect_body(std::int64_t length) { exchange = std::make_unique<cgi::Exchange>(body.get(), reply.get(), length); }
   void client_sends(std::string_view data) { CHECK(base::write_all(body_in.get(), data.data(), data.size())); }
   void client_is_done() { body_in.reset(); }
   std::string read_some(std::size_t size) {
@@ -85,9 +83,7 @@ TEST(CgiExchange, BodyIsReadUpToItsLength) {
   STRCMP_EQUAL("", read_some(100).c_str());
 }
 
-TEST(CgiExchange, NoBodyIsEmptyAndDoesNotWait) {
-  STRCMP_EQUAL("", read_some(100).c_str());
-}
+TEST(CgiExchange, NoBodyIsEmptyAndDoesNotWait) { STRCMP_EQUAL("", read_some(100).c_str()); }
 
 TEST(CgiExchange, BodyThatEndsEarlyIsAnError) {
   expect_body(5);

@@ -22,12 +22,11 @@ std::string title_of(pid_t pid) {
 
 }  // namespace
 
-TEST_GROUP_BASE(Program, RunningGroupTest) {
-  void start_program() {
-    group->start_program();
-    group->await_workers(1);
-  }
-};
+TEST_GROUP_BASE(Program, RunningGroupTest){void start_program(){group->start_program();
+group->await_workers(1);
+}
+}
+;
 
 TEST(Program, ServesWhatItsLaunchSays) {
   start_program();

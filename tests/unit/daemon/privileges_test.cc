@@ -113,9 +113,7 @@ TEST(Privileges, EveryNumberOfGroupsUpToTheKernelsLimitIsTaken) {
       return static_cast<bool>(gatehoused::take_identity(identity));
     }));
   }
-  CHECK(holds_in_child([] {
-    return !gatehoused::take_identity({65534, 65534, std::vector<gid_t>(65537, 5)});
-  }));
+  CHECK(holds_in_child([] { return !gatehoused::take_identity({65534, 65534, std::vector<gid_t>(65537, 5)}); }));
 }
 
 TEST(Privileges, ATrickThatLeavesRootsWayBackIsSeen) {
@@ -140,9 +138,7 @@ TEST(Privileges, UmaskIsSetWhenGiven) {
   launch.uid = launch.gid = 65534;
   if (geteuid() != 0) launch.uid = -1;
   launch.spec.umask = 027;
-  CHECK(holds_in_child([this] {
-    return gatehoused::drop_privileges(launch, getppid()) && umask(0) == 027;
-  }));
+  CHECK(holds_in_child([this] { return gatehoused::drop_privileges(launch, getppid()) && umask(0) == 027; }));
 }
 
 TEST(Privileges, HomeIsEnteredOrTheGroupDoesNotStart) {

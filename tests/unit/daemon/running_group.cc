@@ -51,7 +51,8 @@ constexpr std::int64_t kNobody = 65534;
 std::string process_status(pid_t pid, std::string_view field) {
   std::istringstream lines(read_file("/proc/" + std::to_string(pid) + "/status"));
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(field) && line[field.size()] == ':') return line.substr(line.find_first_not_of("\t ", field.size() + 1));
+    if (line.starts_with(field) && line[field.size()] == ':')
+      return line.substr(line.find_first_not_of("\t ", field.size() + 1));
   }
   return "Z";
 }

@@ -17,12 +17,12 @@
 
 // What came back on a request's channel.
 struct Reply {
-  int status = 0;      // of the response head, else of END; 0: neither came
+  int status = 0;  // of the response head, else of END; 0: neither came
   std::string body;
   std::string log;
-  int outcome = -1;    // of END; -1: none came
+  int outcome = -1;  // of END; -1: none came
   bool declined = false;
-  int error = 0;       // errno that ended the channel; 0: end-of-file
+  int error = 0;  // errno that ended the channel; 0: end-of-file
 };
 
 class RunningGroup {

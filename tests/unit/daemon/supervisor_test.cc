@@ -9,7 +9,7 @@
 
 #include "running_group_test.h"
 
-TEST_GROUP_BASE(RunningSupervisor, RunningGroupTest) {};
+TEST_GROUP_BASE(RunningSupervisor, RunningGroupTest){};
 
 TEST(RunningSupervisor, ForksTheWantedNumberOfWorkersAndAnswers) {
   start(3);
@@ -104,9 +104,11 @@ TEST(RunningSupervisor, GarbageInTheQueueHarmsNobody) {
   LONGS_EQUAL(1, group->workers().size());
 }
 
-TEST_GROUP(WaitStatus) {
-  void says(const char* text, int status) { STRCMP_EQUAL(text, gatehoused::text_of_wait_status(status).c_str()); }
-};
+TEST_GROUP(WaitStatus){
+    void says(const char* text, int status){STRCMP_EQUAL(text, gatehoused::text_of_wait_status(status).c_str());
+}
+}
+;
 
 TEST(WaitStatus, IsTold) {
   says("exited with status 3", W_EXITCODE(3, 0));

@@ -6,7 +6,7 @@
 
 #include "running_group_test.h"
 
-TEST_GROUP_BASE(RunningWorker, RunningGroupTest) {};
+TEST_GROUP_BASE(RunningWorker, RunningGroupTest){};
 
 TEST(RunningWorker, AWorkerRunsAsTheGroupsUserAndNothingElse) {
   if (geteuid() != 0) return;

@@ -27,7 +27,7 @@ std::set<int> descriptors_of(pid_t pid) {
 
 }  // namespace
 
-TEST_GROUP_BASE(RunningZygote, RunningGroupTest) {};
+TEST_GROUP_BASE(RunningZygote, RunningGroupTest){};
 
 TEST(RunningZygote, AZygoteHoldsNoDescriptorButItsOwn) {
   start();
@@ -54,7 +54,7 @@ TEST(RunningZygote, TheZygotesDeathIsLoggedAndTheGroupStartsAgain) {
   CHECK(eventually([&] { return group->workers().size() == 2; }));
 }
 
-TEST_GROUP(CloseAllBut) {};
+TEST_GROUP(CloseAllBut){};
 
 TEST(CloseAllBut, ClosesWhatIsNotInTheList) {
   const pid_t child = fork();
