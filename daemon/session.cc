@@ -374,7 +374,8 @@ const gatehouse_request_calls kCalls = {
 void Session::handle(gatehouse_outcome* outcome) {
   gatehouse_target target{};
   target.size = sizeof target;
-  target.flags = head_.target_flags | GATEHOUSE_DECLINE_STALE;
+  target.flags = head_.target_flags;
+  if ((target.flags & GATEHOUSE_RELOAD) != 0) target.flags |= GATEHOUSE_DECLINE_STALE;
   target.script = text(head_.script);
   target.callable = text(head_.callable);
   target.interpreter = text(head_.interpreter);

@@ -22,8 +22,8 @@ constexpr base::Micros kStopTime = 2s;
 // What requests need of this process. Made by child_init, never destroyed.
 struct EmbeddedHost {
   PythonThread* python = nullptr;  // NULL: there is no engine to start
-  base::Error failure{base::Message::kEmbeddedUnavailable, 0, ""};
-  std::uint32_t flags = 0;  // GATEHOUSE_MULTITHREAD, GATEHOUSE_MULTIPROCESS
+  std::string failure;             // why not
+  std::uint32_t flags = 0;         // GATEHOUSE_MULTITHREAD, GATEHOUSE_MULTIPROCESS
 };
 constinit EmbeddedHost* host = nullptr;
 
@@ -132,7 +132,7 @@ void make_host(apr_pool_t* pool, server_rec* main_server) {
   const base::Result<PythonChoice> choice = choose_python(config.python != nullptr ? config.python : "",
                                                           config.python_home != nullptr ? config.python_home : "");
   if (!choice) {
-    host->failure.what = choice.error().what;
+    host->failure = choice.error().what;
     return;
   }
   gatehouse_python python{};
@@ -149,10 +149,13 @@ void make_host(apr_pool_t* pool, server_rec* main_server) {
 }
 
 const gatehouse_engine_table* engine() {
-  if (host == nullptr || host->python == nullptr) return nullptr;
-  const gatehouse_engine_table* table = host->python->started();
-  if (table == nullptr) host->failure.what = host->python->failure().what;
-  return table;
+  return host != nullptr && host->python != nullptr ? host->python->started() : nullptr;
+}
+
+// After engine() gave NULL.
+const char* why_no_engine() {
+  if (host == nullptr) return "the process is still starting";
+  return host->python != nullptr ? host->python->failure().what.c_str() : host->failure.c_str();
 }
 
 // Python is not finalised (design.md 8), so no destructor of an extension module may run beside its threads.
@@ -188,9 +191,9 @@ void prepare_embedded(apr_pool_t* child_pool, server_rec* main_server) {
   make_host(configuration()->pool, main_server);
   apr_pool_cleanup_register(child_pool, host, on_child_gone, apr_pool_cleanup_null);
   if (server_config(main_server).restrict_embedded == Switch::kOn || !shows_embedded_application(main_server)) return;
-  if (engine() == nullptr)
-    log_server(main_server, base::Message::kEmbeddedStart, "Python is not available to embedded applications: %s",
-               host->failure.what.c_str());
+  if (host->python != nullptr) return host->python->begin();
+  log_server(main_server, base::Message::kEmbeddedStart, "embedded applications have no Python in this process: %s",
+             why_no_engine());
 }
 
 int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, BodyReader* body,
@@ -198,7 +201,7 @@ int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, Bo
   const gatehouse_engine_table* table = engine();
   if (table == nullptr) {
     log_request(r, base::Message::kEmbeddedUnavailable, "no Python for embedded applications in this process: %s",
-                host != nullptr ? host->failure.what.c_str() : "the process is still starting");
+                why_no_engine());
     return HTTP_INTERNAL_SERVER_ERROR;
   }
   const auto text_of = [](std::string_view view) { return gatehouse_text{view.data(), view.size()}; };

@@ -2,8 +2,8 @@
 #pragma once
 
 // Embedded mode: the engine in an httpd child, and the host table of wsgi/engine_abi.h over request_rec. Python
-// starts and stops on a thread of its own, so that it can start whenever it is needed first: in child_init where the
-// configuration shows an embedded application, else at the first request for one. An httpd whose applications all
+// starts and stops on a thread of its own, so that it can start whenever it is needed first: beside child_init where
+// the configuration shows an embedded application, else at the first request for one. An httpd whose applications all
 // live in process groups carries no interpreter.
 
 #include "module/brigade.h"

@@ -9,34 +9,41 @@
 
 namespace httpd {
 
+void PythonThread::begin() {
+  const base::MutexLock lock(mutex_);
+  begin_locked();
+}
+
+void PythonThread::begin_locked() {
+  if (state_ != State::kIdle) return;
+  state_ = State::kStarting;
+  // httpd's own signals go to httpd's threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const int error = pthread_create(&thread, nullptr, on_thread, this);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error == 0) {
+    pthread_detach(thread);
+  } else {
+    failure_ = {base::Message::kEmbeddedStart, error, "no thread could be made for Python"};
+    state_ = State::kFailed;
+  }
+}
+
 const gatehouse_engine_table* PythonThread::started() {
   if (const gatehouse_engine_table* table = table_.load(std::memory_order_acquire); table != nullptr) return table;
-  base::MutexLock lock(mutex_);
-  if (state_ == State::kIdle) {
-    state_ = State::kStarting;
-    // httpd's own signals go to httpd's threads.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread;
-    const int error = pthread_create(&thread, nullptr, on_thread, this);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (error == 0) {
-      pthread_detach(thread);
-    } else {
-      failure_ = {base::Message::kEmbeddedStart, error, "no thread could be made for Python"};
-      state_ = State::kFailed;
-    }
-  }
+  const base::MutexLock lock(mutex_);
+  begin_locked();
   while (state_ == State::kStarting) changed_.wait(mutex_);
   return table_.load(std::memory_order_acquire);
 }
 
 bool PythonThread::stop(base::Deadline deadline) {
-  base::MutexLock lock(mutex_);
-  if (state_ != State::kReady && state_ != State::kStarting) return false;
-  while (state_ == State::kStarting && !deadline.passed()) changed_.wait(mutex_, deadline);
-  if (state_ != State::kReady) return state_ == State::kStarting;
+  const base::MutexLock lock(mutex_);
+  if (state_ == State::kStarting) return true;  // no application code has run
+  if (state_ != State::kReady) return false;
   state_ = State::kStopping;
   changed_.notify_all();
   while (state_ != State::kStopped && !deadline.passed()) changed_.wait(mutex_, deadline);
@@ -51,6 +58,8 @@ void* PythonThread::on_thread(void* self) noexcept {
 void PythonThread::run() {
   if (const base::Status started = start_engine(); !started) {
     failure_ = started.error();
+    base::log(base::Message::kEmbeddedStart, "embedded applications have no Python in this process: %s",
+              failure_.what.c_str());
     become(State::kFailed);
     return;
   }

@@ -20,17 +20,21 @@ class PythonThread {
   PythonThread(std::string engine, const gatehouse_python& python, const gatehouse_host& host)
       : engine_file_(std::move(engine)), python_(python), host_(host) {}
 
-  // Starts Python unless it has started; waits for it. NULL when it failed: failure() tells why. Any thread.
+  // Begins to start Python, unless somebody did, and does not wait for it: httpd children begin to serve at once.
+  // A failure is logged. Any thread.
+  void begin();
+  // Begins, and waits for it. NULL when it failed: failure() tells why. Any thread.
   const gatehouse_engine_table* started();
   const base::Error& failure() const { return failure_; }
-  // Lets the engine run its exit callbacks; waits until the deadline at most. True when Python had started: the
-  // process must then end by _exit.
+  // Lets the engine run its exit callbacks; waits until the deadline at most. True when Python is there or on its
+  // way: the process must then end by _exit.
   bool stop(base::Deadline deadline);
 
  private:
   enum class State : std::uint8_t { kIdle, kStarting, kReady, kFailed, kStopping, kStopped };
 
   static void* on_thread(void* self) noexcept;
+  void begin_locked() GH_REQUIRES(mutex_);
   void run();
   base::Status start_engine();
   void become(State state);
