@@ -172,7 +172,7 @@ Outcome run_request(Attached& attached, Request& request) {
   LookupResult found = interpreter.scripts.find(attached, interpreter, target, &request);
   flush_partial_lines(attached, request);
   if (found.lookup == Lookup::kStale) return {GATEHOUSE_DECLINED, 0};
-  if (found.lookup == Lookup::kFailed) return {GATEHOUSE_FAILED, 500};
+  if (found.lookup == Lookup::kFailed) return {GATEHOUSE_FAILED, found.status};
   std::string problem;
   Ref application = find_callable(attached, interpreter, found.globals, target, &request, &problem);
   if (!application) return {GATEHOUSE_FAILED, 500};

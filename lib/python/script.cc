@@ -198,7 +198,7 @@ LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const g
     // Somebody else may have begun while reload_required() ran.
     if (script.importing) return find(attached, interpreter, target, request);
   } else if (waits) {
-    return {Lookup::kFailed, {}, script.problem};  // of the attempt that this thread has waited for
+    return {Lookup::kFailed, {}, script.problem, script.status};  // of the attempt that this thread has waited for
   }
   return import(attached, interpreter, script, target, request);
 }
@@ -209,14 +209,16 @@ LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Scrip
   const bool again = static_cast<bool>(script.globals);
   script.globals.reset();
   script.problem.clear();
+  script.status = 500;
 
   const base::Result<Source> source = read_source(script.path);
   if (!source) {
     script.problem = source.error().what + ": " + std::strerror(source.error().os_error);
     log_message(attached, request, Message::kScriptUnreadable,
                 script.problem + "; let the user that runs this process read it");
+    script.status = source.error().os_error == EACCES ? 403 : 500;
     set_importing(script, false);
-    return {Lookup::kFailed, {}, script.problem};
+    return {Lookup::kFailed, {}, script.problem, script.status};
   }
   log_message(
       attached, request, Message::kScriptLoading,
@@ -240,7 +242,7 @@ LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Scrip
     globals.reset();
   }
   set_importing(script, false);
-  return {globals ? Lookup::kReady : Lookup::kFailed, std::move(globals), script.problem};
+  return {globals ? Lookup::kReady : Lookup::kFailed, std::move(globals), script.problem, script.status};
 }
 
 Ref find_callable(Attached& attached, Interpreter& interpreter, Borrowed globals, const gatehouse_target& target,

@@ -33,6 +33,7 @@ struct LookupResult {
   Lookup lookup;
   Ref globals;  // the script's namespace
   std::string problem;
+  std::uint32_t status = 500;  // kFailed: what to answer
 };
 
 class Scripts {
@@ -48,6 +49,7 @@ class Scripts {
     std::int64_t mtime_us = 0;  // of the file that was loaded
     bool importing = false;     // changed with the GIL and mutex_
     std::string problem;        // of the last attempt
+    std::uint32_t status = 500;
   };
 
   Script& script_of(std::string_view path);
