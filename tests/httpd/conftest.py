@@ -123,6 +123,12 @@ def everywhere(matrix_server, request):
     return Mount(matrix_server, f'/{request.param}/')
 
 
+@pytest.fixture(params=('embedded', 'daemon'))
+def everywhere_lasting(matrix_server, request):
+    """The applications in the modes whose processes serve more than one request, x MPM x Python."""
+    return Mount(matrix_server, f'/{request.param}/')
+
+
 @pytest.fixture
 def server(servers, error_log):
     """Starts servers for one test, which end with it."""

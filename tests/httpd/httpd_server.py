@@ -19,8 +19,8 @@ PORTS = itertools.cycle(range(20000, 25000))
 LOADED = ('alias', 'authz_core', 'authz_host', 'mime', 'dir', 'env', 'setenvif', 'headers', 'actions', 'rewrite')
 RESUMED = b'resuming normal operations'
 MPM_LIMITS = {
-    'event': 'StartServers 2\nServerLimit 8\nThreadsPerChild 16\nMaxRequestWorkers 128\n',
-    'worker': 'StartServers 2\nServerLimit 8\nThreadsPerChild 16\nMaxRequestWorkers 128\n',
+    'event': 'StartServers 2\nServerLimit 32\nThreadsPerChild 16\nMaxRequestWorkers 128\n',
+    'worker': 'StartServers 2\nServerLimit 32\nThreadsPerChild 16\nMaxRequestWorkers 128\n',
     'prefork': 'StartServers 4\nServerLimit 24\nMaxRequestWorkers 24\n',
 }
 

@@ -18,16 +18,8 @@ def write(mount, *writes):
 
 @pytest.mark.parametrize('stream', ['errors', 'stdout', 'stderr'])
 def test_a_line_reaches_the_log_once(mount, error_log, stream):
-    if mount.mode == 'cgi' and stream == 'stdout':
-        pytest.skip('the standard output of a CGI program is its response')
     error_log.expect(f'a line for {stream}$', times=1)
     write(mount, [stream, f'a line for {stream}\n'])
-
-
-def test_print_in_cgi_goes_to_the_log_and_not_into_the_response(site, error_log):
-    from clients import Mount
-    error_log.expect('a printed line', times=1)
-    write(Mount(site, '/cgi/'), ['stdout', 'a printed line\n'])
 
 
 def test_each_line_is_a_record(mount, error_log):

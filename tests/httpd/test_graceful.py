@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A restart of httpd loses no request, and leaves as many processes as there were."""
+"""A restart of httpd loses no request, and leaves as many processes as there were.
+
+For a moment after a graceful restart a child of the old generation, not yet aware of it, may accept a connection and
+answer by the old configuration: so what is new is awaited.
+"""
 import time
 
 import pytest
@@ -42,6 +46,7 @@ def test_graceful_restarts_under_load_fail_no_request(server, mpm, mode):
 
 def test_fifty_graceful_restarts_in_a_row_leave_as_many_processes(server, error_log):
     error_log.allow('AH03490: scoreboard is full')
+    error_log.allow(r'\[cgid:')  # mod_cgid falls over its own socket's name when restarts come fast
     httpd = server(GROUP + PATHS)
     before = settled_count(httpd)
     with Load(httpd, '/daemon/hello', clients=2) as load:
@@ -80,7 +85,6 @@ def test_a_graceful_restart_brings_new_workers_and_the_old_ones_leave(server):
     httpd = server(GROUP + PATHS)
     old = {httpd.get('/daemon/identity').json()['pid'] for _ in range(20)}
     httpd.graceful()
-    # a child of the old generation may have accepted a connection before it saw the signal
     wait_until(lambda: httpd.get('/daemon/identity').json()['pid'] not in old, 5, 'a new worker answers')
     wait_until(lambda: not any(map(is_alive, old)), 15, 'the old workers left')
 
@@ -89,7 +93,7 @@ def test_a_group_that_is_new_in_the_configuration_serves_after_a_graceful_restar
     httpd = server(PATHS.splitlines()[0])
     httpd.configure(GROUP + PATHS)
     httpd.graceful()
-    assert httpd.get('/daemon/hello').status == 200
+    wait_until(lambda: httpd.get('/daemon/hello').status == 200, 5, 'the new group answers')
 
 
 def test_a_group_that_is_gone_from_the_configuration_ends(server):
@@ -106,7 +110,7 @@ def test_changed_options_hold_after_a_graceful_restart(server):
     assert httpd.get('/daemon/identity').json()['multithread']
     httpd.configure(GROUP.replace('threads=4', 'threads=1') + PATHS)
     httpd.graceful()
-    assert not httpd.get('/daemon/identity').json()['multithread']
+    wait_until(lambda: not httpd.get('/daemon/identity').json()['multithread'], 5, 'the new options hold')
 
 
 @pytest.mark.parametrize('mode', ['embedded', 'daemon'])

@@ -84,6 +84,12 @@ def test_an_unread_body_does_not_disturb_the_next_request(lasting):
         assert connection.request('GET', lasting.path('hello')).body == b'Hello, world!\n'
 
 
+@pytest.mark.parametrize('size', [10, 100_000, 2_000_000])
+def test_an_unread_body_does_not_disturb_the_answer(mount, size):
+    responses = [mount.post('input_ignored', b'x' * size) for _ in range(5)]
+    assert [(response.status, response.body) for response in responses] == [(200, b'x' * 6)] * 5
+
+
 def test_a_large_answer_to_a_large_unread_body_does_not_deadlock(lasting):
     size = 8_000_000
     response = lasting.post(f'input_ignored?{size}', b'x' * size)

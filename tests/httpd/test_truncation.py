@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A response that the application could not finish never looks complete."""
-import pytest
-
 from raw_http import format_request
 
 
-def test_an_exception_after_the_first_block_sends_no_last_chunk_and_closes(everywhere, error_log):
-    if everywhere.mode == 'cgi':
-        pytest.skip('the CGI protocol knows no failure after the head')
-    data = everywhere.server.raw(format_request('GET', everywhere.path('generator_fails_midway')))
+def test_an_exception_after_the_first_block_sends_no_last_chunk_and_closes(everywhere_lasting, error_log):
+    mount = everywhere_lasting
+    data = mount.server.raw(format_request('GET', mount.path('generator_fails_midway')))
     assert b'the first block' in data and not data.endswith(b'0\r\n\r\n')
     error_log.expect_traceback('RuntimeError: failed midway')
+
+
+def test_cgi_which_cannot_tell_the_client_tells_the_log(site, error_log):
+    site.get('/cgi/generator_fails_midway')
+    error_log.expect_traceback('RuntimeError: failed midway')
+    error_log.expect('GH0702: ', times=1)
 
 
 def test_a_pipelined_request_after_a_truncated_one_gets_no_answer(lasting, error_log):
