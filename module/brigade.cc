@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "module/config.h"
+
 namespace httpd {
 namespace {
 
@@ -32,6 +34,13 @@ apr_file_t* adopt(base::UniqueFd fd, bool sendfile, apr_pool_t* pool) {
     return nullptr;
   }
   return file;
+}
+
+// An error that httpd knows: any other it would answer as a 500.
+bool has_page(int status) {
+  return status >= HTTP_BAD_REQUEST &&
+         (status == HTTP_INTERNAL_SERVER_ERROR ||
+          ap_index_of_response(status) != ap_index_of_response(HTTP_INTERNAL_SERVER_ERROR));
 }
 
 // The end of a close-delimited body looks complete unless the connection is reset.
@@ -95,10 +104,13 @@ ssize_t BodyReader::read(void* into, std::size_t size) {
 }
 
 ResponseWriter::ResponseWriter(request_rec* r)
-    : r_(r), brigade_(apr_brigade_create(r->pool, r->connection->bucket_alloc)) {}
+    : r_(r),
+      overrides_errors_(directory_config(r).error_override == Switch::kOn),
+      brigade_(apr_brigade_create(r->pool, r->connection->bucket_alloc)) {}
 
 void ResponseWriter::set_status(std::uint32_t status, std::string_view reason) {
   has_head_ = true;
+  if (overrides_errors_ && has_page(static_cast<int>(status))) overridden_ = static_cast<int>(status);
   r_->status = static_cast<int>(status);
   r_->status_line = nullptr;
   if (!reason.empty())
@@ -136,7 +148,10 @@ void ResponseWriter::append_owned(char* allocated, std::size_t size) {
 
 bool ResponseWriter::append_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length) {
   const auto* core = static_cast<core_dir_config*>(ap_get_core_module_config(r_->per_dir_config));
-  apr_file_t* file = adopt(std::move(fd), core->enable_sendfile == ENABLE_SENDFILE_ON, r_->pool);
+  const Switch sendfile = directory_config(r_).enable_sendfile;
+  const bool by_sendfile =
+      sendfile != Switch::kUnset ? sendfile == Switch::kOn : core->enable_sendfile == ENABLE_SENDFILE_ON;
+  apr_file_t* file = adopt(std::move(fd), by_sendfile, r_->pool);
   if (file == nullptr) return false;
   apr_bucket* bucket = apr_brigade_insert_file(brigade_, file, offset, length, r_->pool);
   if (core->enable_mmap == ENABLE_MMAP_OFF) apr_bucket_file_enable_mmap(bucket, 0);
@@ -145,6 +160,11 @@ bool ResponseWriter::append_file(base::UniqueFd fd, std::int64_t offset, std::in
 
 bool ResponseWriter::pass_brigade() {
   if (client_gone()) return false;
+  if (overridden_ != 0) {
+    apr_brigade_cleanup(brigade_);
+    buffered_ = 0;
+    return true;
+  }
   passed_ = true;
   const apr_status_t status = ap_pass_brigade(r_->output_filters, brigade_);
   apr_brigade_cleanup(brigade_);
@@ -160,7 +180,20 @@ bool ResponseWriter::flush() {
   return pass_brigade();
 }
 
+void ResponseWriter::forget_head() {
+  has_head_ = false;
+  r_->status = HTTP_OK;
+  r_->status_line = nullptr;
+  r_->clength = 0;
+  apr_table_clear(r_->headers_out);
+  ap_set_content_type(r_, nullptr);
+}
+
 int ResponseWriter::finish() {
+  if (overridden_ != 0) {
+    forget_head();  // but for the challenge of a 401, which httpd's page needs
+    return overridden_;
+  }
   append_bucket(brigade_, apr_bucket_eos_create(brigade_->bucket_alloc));
   pass_brigade();
   return OK;
@@ -170,13 +203,8 @@ int ResponseWriter::abort(int status) {
   apr_brigade_cleanup(brigade_);
   buffered_ = 0;
   if (!passed_) {
-    has_head_ = false;
-    r_->status = HTTP_OK;
-    r_->status_line = nullptr;
-    r_->clength = 0;
-    apr_table_clear(r_->headers_out);
+    forget_head();
     apr_table_unset(r_->err_headers_out, "WWW-Authenticate");
-    ap_set_content_type(r_, nullptr);
     return status;
   }
   r_->connection->keepalive = AP_CONN_CLOSE;

@@ -38,7 +38,8 @@ class BodyReader {
   bool ended_ = false;
 };
 
-// Collects the response and hands it to httpd: nothing is on its way to the client before pass() or flush().
+// Collects the response and hands it to httpd: nothing is on its way to the client before pass() or flush(). With
+// WSGIErrorOverride, nothing of a response whose status is an error that httpd knows ever is: it shows its own page.
 class ResponseWriter {
  public:
   explicit ResponseWriter(request_rec* r);
@@ -61,7 +62,8 @@ class ResponseWriter {
   // False: the client is gone.
   bool pass();
   bool flush();
-  // Ends the response. What was appended goes out with the end in one piece. Returns the handler's result (OK).
+  // Ends the response. What was appended goes out with the end in one piece. Returns the handler's result: OK, or
+  // the status of which httpd shows its own page.
   int finish();
   // The response cannot be completed. Nothing passed on yet: forgets head and body and returns status, so that
   // httpd answers with its error page. Else makes the end visible to the client: no final chunk, connection
@@ -75,8 +77,11 @@ class ResponseWriter {
 
  private:
   bool pass_brigade();
+  void forget_head();
 
   request_rec* r_;
+  const bool overrides_errors_;
+  int overridden_ = 0;  // the application's status that httpd answers in its place
   apr_bucket_brigade* brigade_;
   std::size_t buffered_ = 0;
   bool has_head_ = false;

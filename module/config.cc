@@ -22,6 +22,7 @@ T* set_one(T* add, T* base) {
 }
 
 Switch set_one(Switch add, Switch base) { return add != Switch::kUnset ? add : base; }
+MapHead set_one(MapHead add, MapHead base) { return add != MapHead::kUnset ? add : base; }
 
 }  // namespace
 
@@ -88,6 +89,13 @@ void* gatehouse_merge_directory_config(apr_pool_t* pool, void* base, void* add) 
   merged->pass_authorization = httpd::set_one(over.pass_authorization, under.pass_authorization);
   merged->chunked_request = httpd::set_one(over.chunked_request, under.chunked_request);
   merged->script_reloading = httpd::set_one(over.script_reloading, under.script_reloading);
+  merged->error_override = httpd::set_one(over.error_override, under.error_override);
+  merged->enable_sendfile = httpd::set_one(over.enable_sendfile, under.enable_sendfile);
+  merged->pass_apache_request = httpd::set_one(over.pass_apache_request, under.pass_apache_request);
+  merged->map_head = httpd::set_one(over.map_head, under.map_head);
+  merged->restrict_process = httpd::set_one(over.restrict_process, under.restrict_process);
+  merged->trusted_headers = httpd::set_one(over.trusted_headers, under.trusted_headers);
+  merged->trusted_proxies = httpd::set_one(over.trusted_proxies, under.trusted_proxies);
   return merged;
 }
 

@@ -17,8 +17,10 @@
 namespace httpd {
 
 enum class Switch : std::int8_t { kUnset = -1, kOff = 0, kOn = 1 };
+// WSGIMapHEADToGET. kAuto: when an output filter works on content, which must see what a GET would give.
+enum class MapHead : std::int8_t { kUnset, kOff, kOn, kAuto };
 
-// Directives that may stand in directories and servers. Texts: NULL = unset.
+// Directives that may stand in directories and servers. Texts and lists: NULL = unset.
 struct DirectoryConfig {
   const char* process_group = nullptr;
   const char* application_group = nullptr;
@@ -26,6 +28,13 @@ struct DirectoryConfig {
   Switch pass_authorization = Switch::kUnset;
   Switch chunked_request = Switch::kUnset;
   Switch script_reloading = Switch::kUnset;
+  Switch error_override = Switch::kUnset;
+  Switch enable_sendfile = Switch::kUnset;
+  Switch pass_apache_request = Switch::kUnset;
+  MapHead map_head = MapHead::kUnset;
+  apr_array_header_t* restrict_process = nullptr;  // const char*
+  apr_array_header_t* trusted_headers = nullptr;   // const wsgi::TrustedHeader*
+  apr_array_header_t* trusted_proxies = nullptr;   // wsgi::Subnet
 };
 static_assert(std::is_trivially_destructible_v<DirectoryConfig>);
 
@@ -60,6 +69,12 @@ struct DaemonGroup {
   bool one_application_group = false;  // design.md 9: its only application group lives in the main interpreter
 };
 
+// One line of a configuration file.
+struct DirectivePlace {
+  const server_rec* server;
+  std::string place;  // "FILE:LINE"
+};
+
 // The configuration being read or in force.
 struct Configuration {
   apr_pool_t* pool = nullptr;
@@ -69,7 +84,11 @@ struct Configuration {
   // What cannot be seen from the servers' records afterwards.
   std::vector<std::string> section_process_groups;  // WSGIProcessGroup inside <Directory> and the like, as written
   bool sections_set_application_group = false;      // WSGIApplicationGroup there
-  std::vector<std::string> without_effect;          // "DIRECTIVE ...": accepted, with nothing to do
+  std::vector<std::string> without_effect;          // "DIRECTIVE ...": accepted, for a later release
+  std::vector<const command_rec*> obsolete;         // accepted, with nothing left to do; each once
+  std::vector<DirectivePlace> trusted_headers;      // each WSGITrustedProxyHeaders
+  std::vector<DirectivePlace> trusted_proxies;      // each WSGITrustedProxies
+  std::vector<std::string> unknown_headers;         // of WSGITrustedProxyHeaders, with their place
 
   DaemonGroup* find_group(std::string_view name) const;  // NULL when there is none
   std::string group_names() const;                       // "a, b, c" or "none"

@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "module/option_reader.h"
 #include "wire/group_spec.h"
 #include "wsgi/engine_loader.h"
+#include "wsgi/trusted_proxy.h"
 
 namespace httpd {
 namespace {
@@ -50,6 +52,15 @@ std::string place_of(const cmd_parms* cmd) {
   return std::string(cmd->directive->filename) + ":" + std::to_string(cmd->directive->line_num);
 }
 
+// A .htaccess file is read for a request, by its thread: what is kept for all of the configuration is closed to it.
+bool is_htaccess(const cmd_parms* cmd) { return cmd->pool == cmd->temp_pool; }
+
+template <typename T>
+void append(apr_array_header_t** list, apr_pool_t* pool, const T& item) {
+  if (*list == nullptr) *list = apr_array_make(pool, 4, sizeof(T));
+  *static_cast<T*>(apr_array_push(*list)) = item;
+}
+
 // --- Directives whose argument goes into one member.
 
 template <const char* DirectoryConfig::*member>
@@ -85,10 +96,74 @@ const char* on_python(cmd_parms* cmd, void* config, const char* version) noexcep
   return engine ? nullptr : refuse(cmd, version, engine.error());
 }
 
-// There are no socket files and no accept locks any more: these have nothing left to do.
-const char* on_obsolete(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
-  if (const char* misplaced = ap_check_cmd_context(cmd, GLOBAL_ONLY)) return misplaced;
-  configuration()->without_effect.push_back(std::string(cmd->cmd->name) + " " + value);
+// --- Directives with nothing left to do; their rows tell what to do instead.
+
+const char* on_obsolete(cmd_parms* cmd, void* /*config*/, const char* /*value*/) noexcept {
+  if (is_htaccess(cmd)) return nullptr;
+  std::vector<const command_rec*>& seen = configuration()->obsolete;
+  if (std::find(seen.begin(), seen.end(), cmd->cmd) == seen.end()) seen.push_back(cmd->cmd);
+  return nullptr;
+}
+
+const char* on_obsolete_global(cmd_parms* cmd, void* config, const char* value) noexcept {
+  const char* misplaced = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+  return misplaced != nullptr ? misplaced : on_obsolete(cmd, config, value);
+}
+
+const char* on_ignore_activity(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
+  Switch ignored = Switch::kUnset;
+  if (!parse_switch(value, &ignored))
+    return refuse(cmd, Message::kDirectiveValue, "must be one of: Off | On, not \"%s\"", value);
+  if (ignored == Switch::kOn && !is_htaccess(cmd))
+    configuration()->without_effect.push_back(std::string(cmd->cmd->name) + " at " + place_of(cmd));
+  return nullptr;
+}
+
+// --- What a request looks like to the application
+
+const char* on_map_head(cmd_parms* cmd, void* config, const char* value) noexcept {
+  MapHead& map_head = static_cast<DirectoryConfig*>(config)->map_head;
+  Switch either = Switch::kUnset;
+  if (strcasecmp(value, "auto") == 0) {
+    map_head = MapHead::kAuto;
+  } else if (parse_switch(value, &either)) {
+    map_head = either == Switch::kOn ? MapHead::kOn : MapHead::kOff;
+  } else {
+    return refuse(cmd, Message::kDirectiveValue, "must be one of: Off | On | Auto, not \"%s\"", value);
+  }
+  return nullptr;
+}
+
+const char* on_trusted_header(cmd_parms* cmd, void* config, const char* name) noexcept {
+  DirectoryConfig& directory = *static_cast<DirectoryConfig*>(config);
+  // A name that is unknown here may be of a later release: the list counts as given, without it.
+  if (directory.trusted_headers == nullptr)
+    directory.trusted_headers = apr_array_make(cmd->pool, 4, sizeof(const wsgi::TrustedHeader*));
+  const wsgi::TrustedHeader* header = wsgi::find_trusted_header(name);
+  if (header != nullptr) append(&directory.trusted_headers, cmd->pool, header);
+  if (is_htaccess(cmd)) return nullptr;
+  if (header == nullptr) configuration()->unknown_headers.push_back(name + (" at " + place_of(cmd)));
+  configuration()->trusted_headers.push_back({cmd->server, place_of(cmd)});
+  return nullptr;
+}
+
+const char* on_trusted_proxy(cmd_parms* cmd, void* config, const char* text) noexcept {
+  const std::optional<wsgi::Subnet> subnet = wsgi::parse_subnet(text);
+  if (!subnet)
+    return refuse(cmd, Message::kDirectiveValue,
+                  "unable to parse trusted proxy IP address/subnet \"%s\"; write 10.0.0.1, 10.0.0.0/8, ::1 or "
+                  "2001:db8::/32",
+                  text);
+  append(&static_cast<DirectoryConfig*>(config)->trusted_proxies, cmd->pool, *subnet);
+  if (!is_htaccess(cmd)) configuration()->trusted_proxies.push_back({cmd->server, place_of(cmd)});
+  return nullptr;
+}
+
+const char* on_restrict_process(cmd_parms* cmd, void* config, int count, char* const names[]) noexcept {
+  if (count == 0) return refuse(cmd, Message::kDirectiveValue, "needs at least one process group, or %%{GLOBAL}");
+  DirectoryConfig& directory = *static_cast<DirectoryConfig*>(config);
+  directory.restrict_process = nullptr;
+  for (int i = 0; i < count; ++i) append<const char*>(&directory.restrict_process, cmd->pool, names[i]);
   return nullptr;
 }
 
@@ -254,11 +329,43 @@ const command_rec gatehouse_directives[] = {
                   "directories separated by ':' for embedded mode's sys.path"),
     AP_INIT_TAKE1("WSGIRestrictEmbedded", httpd::on_restrict_embedded, nullptr, httpd::kServer,
                   "On: applications run in daemon processes only"),
-    AP_INIT_TAKE1("WSGISocketPrefix", httpd::on_obsolete, nullptr, httpd::kServer,
-                  "accepted without effect: there are no socket files"),
-    AP_INIT_TAKE1("WSGISocketRotation", httpd::on_obsolete, nullptr, httpd::kServer,
-                  "accepted without effect: there are no socket files"),
-    AP_INIT_TAKE1("WSGIAcceptMutex", httpd::on_obsolete, nullptr, httpd::kServer,
-                  "accepted without effect: there is no accept lock"),
+    AP_INIT_TAKE_ARGV("WSGIRestrictProcess", httpd::on_restrict_process, nullptr, httpd::kServerOrSection,
+                      "process groups that may be used; %{GLOBAL} is embedded mode"),
+    AP_INIT_ITERATE("WSGITrustedProxyHeaders", httpd::on_trusted_header, nullptr, httpd::kAnywhere,
+                    "headers of proxies that are believed"),
+    AP_INIT_ITERATE("WSGITrustedProxies", httpd::on_trusted_proxy, nullptr, httpd::kAnywhere,
+                    "IP addresses and subnets of proxies whose headers are believed"),
+    AP_INIT_TAKE1("WSGIMapHEADToGET", httpd::on_map_head, nullptr, httpd::kAnywhere,
+                  "On: applications see HEAD as GET; Auto: when an output filter works on content"),
+    AP_INIT_TAKE1("WSGIErrorOverride", httpd::on_directory_switch<&httpd::DirectoryConfig::error_override>, nullptr,
+                  httpd::kAnywhere, "On: httpd's error pages replace 4xx and 5xx of applications"),
+    AP_INIT_TAKE1("WSGIEnableSendfile", httpd::on_directory_switch<&httpd::DirectoryConfig::enable_sendfile>, nullptr,
+                  httpd::kAnywhere, "On: files are sent by sendfile(2)"),
+    AP_INIT_TAKE1("WSGIPassApacheRequest", httpd::on_directory_switch<&httpd::DirectoryConfig::pass_apache_request>,
+                  nullptr, httpd::kServerOrSection, "On: embedded applications see apache.request_rec"),
+    AP_INIT_TAKE1("WSGIIgnoreActivity", httpd::on_ignore_activity, nullptr, httpd::kAnywhere,
+                  "On: requests do not count as activity for inactivity-timeout"),
+    AP_INIT_TAKE1("WSGISocketPrefix", httpd::on_obsolete_global, nullptr, httpd::kServer,
+                  "there are no socket files; remove it"),
+    AP_INIT_TAKE1("WSGISocketRotation", httpd::on_obsolete_global, nullptr, httpd::kServer,
+                  "there are no socket files; remove it"),
+    AP_INIT_TAKE1("WSGIAcceptMutex", httpd::on_obsolete_global, nullptr, httpd::kServer,
+                  "there is no accept lock; remove it"),
+    AP_INIT_TAKE1("WSGILazyInitialization", httpd::on_obsolete_global, nullptr, httpd::kServer,
+                  "Python starts where an application needs it; remove it"),
+    AP_INIT_TAKE1("WSGIVerboseDebugging", httpd::on_obsolete_global, nullptr, httpd::kServer,
+                  "use LogLevel wsgi:debug"),
+    AP_INIT_TAKE1("WSGIPy3kWarningFlag", httpd::on_obsolete_global, nullptr, httpd::kServer,
+                  "it was for Python 2; remove it"),
+    AP_INIT_TAKE1("WSGICaseSensitivity", httpd::on_obsolete_global, nullptr, httpd::kServer,
+                  "names of files are compared as the file system has them; remove it"),
+    AP_INIT_TAKE1("WSGINewRelicConfigFile", httpd::on_obsolete_global, nullptr, httpd::kServer,
+                  "call newrelic.agent.initialize(FILE) at the top of the script"),
+    AP_INIT_TAKE1("WSGINewRelicEnvironment", httpd::on_obsolete_global, nullptr, httpd::kServer,
+                  "call newrelic.agent.initialize(FILE, ENVIRONMENT) at the top of the script"),
+    AP_INIT_TAKE1("WSGIReloadMechanism", httpd::on_obsolete, nullptr, httpd::kAnywhere,
+                  "daemons always load changed code in new processes; use WSGIScriptReloading to switch it off"),
+    AP_INIT_TAKE1("WSGIGroupAuthoritative", httpd::on_obsolete, nullptr, OR_AUTHCFG,
+                  "httpd decides between providers by <RequireAll> and <RequireAny>; remove it"),
     {nullptr, {nullptr}, nullptr, 0, RAW_ARGS, nullptr},
 };

@@ -211,9 +211,10 @@ int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, Bo
                                           target.script_mtime_us};
   Call call = {r, body, writer};
   const auto pairs = facts->environ.pairs();
-  const gatehouse_request request = {
+  gatehouse_request request = {
       sizeof request,        facts->flags | host->flags, &call, &kCalls, &engine_target,  pairs.data(), pairs.size(),
       facts->content_length, facts->request_start_us,    0,     0,       own_thread_id(), nullptr};
+  if (directory_config(r).pass_apache_request == Switch::kOn) request.request_rec = r;
   gatehouse_outcome outcome = {sizeof outcome, GATEHOUSE_FAILED, 0};
   table->handle(&request, &outcome);
   return answer(r, outcome, *body, writer);

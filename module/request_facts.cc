@@ -6,6 +6,9 @@
 
 #include <charconv>
 #include <cstring>
+#include <span>
+
+#include "wsgi/trusted_proxy.h"
 
 namespace httpd {
 namespace {
@@ -37,11 +40,14 @@ std::string_view request_uri(const request_rec* r, const core_dir_config& core) 
   return raw_target(r);
 }
 
-// WSGIMapHEADToGET Auto: a filter that changes content (deflate) must see what a GET would give.
-std::string_view method_of(const request_rec* r) {
-  const bool is_head = r->method_number == M_GET && r->header_only != 0;
-  if (is_head && r->output_filters->frec->ftype < AP_FTYPE_PROTOCOL) return "GET";
-  return r->method;
+bool is_head(const request_rec* r) { return r->method_number == M_GET && r->header_only != 0; }
+
+// Does the application see a HEAD as a GET? Its body then goes through the filters as a GET's does; httpd drops it.
+bool is_mapped(const request_rec* r) {
+  if (!is_head(r)) return false;
+  const MapHead map_head = directory_config(r).map_head;
+  if (map_head == MapHead::kOn || map_head == MapHead::kOff) return map_head == MapHead::kOn;
+  return r->output_filters->frec->ftype < AP_FTYPE_PROTOCOL;
 }
 
 // The file itself: with "proxy-noquery" the part behind '?' is no part of its name.
@@ -77,7 +83,7 @@ void add_redirect(request_rec* r, const core_dir_config& core, wsgi::EnvironList
 void add_cgi(request_rec* r, const core_dir_config& core, wsgi::EnvironList& environ) {
   conn_rec* c = r->connection;
   wsgi::Arena& arena = environ.arena();
-  environ.add_computed("REQUEST_METHOD", method_of(r));
+  environ.add_computed("REQUEST_METHOD", is_mapped(r) ? "GET" : r->method);
   environ.add_computed("SCRIPT_NAME", script_name(r, arena));
   environ.add_computed("PATH_INFO", wsgi::collapse_slashes(view_of(r->path_info), arena));
   environ.add_computed("QUERY_STRING", view_of(r->args));
@@ -141,6 +147,29 @@ void add_mod_wsgi(request_rec* r, const Target& target, wsgi::EnvironList& envir
   add_if(environ, "mod_wsgi.connection_id", c->log_id);
 }
 
+template <typename T>
+std::span<const T> items_of(const apr_array_header_t* list) {
+  if (list == nullptr) return {};
+  return {reinterpret_cast<const T*>(list->elts), static_cast<std::size_t>(list->nelts)};
+}
+
+// What a proxy in front says wins over what httpd sees of the connection, HTTPS as well.
+void believe_proxy(const DirectoryConfig& config, RequestFacts* facts) {
+  if (config.trusted_headers == nullptr) return;
+  const wsgi::TrustedProxies rules{items_of<const wsgi::TrustedHeader*>(config.trusted_headers),
+                                   items_of<wsgi::Subnet>(config.trusted_proxies)};
+  switch (wsgi::apply_trusted_headers(rules, &facts->environ)) {
+    case wsgi::ProxyScheme::kHttps:
+      facts->flags |= GATEHOUSE_HTTPS;
+      break;
+    case wsgi::ProxyScheme::kHttp:
+      facts->flags &= ~static_cast<std::uint32_t>(GATEHOUSE_HTTPS);
+      break;
+    case wsgi::ProxyScheme::kUnchanged:
+      break;
+  }
+}
+
 std::int64_t body_length(const request_rec* r) {
   if (apr_table_get(r->headers_in, "Transfer-Encoding") != nullptr) return -1;
   const char* length = apr_table_get(r->headers_in, "Content-Length");
@@ -167,7 +196,8 @@ void gather_facts(request_rec* r, const Target& target, wsgi::PassAuthorization 
            [&](std::string_view name, std::string_view value) { facts->environ.add_header(name, value, rules); });
   add_configured(r, facts);
   add_mod_wsgi(r, target, facts->environ);
-  if (r->header_only != 0 && r->method_number == M_GET) facts->flags |= GATEHOUSE_HEAD_REQUEST;
+  believe_proxy(directory_config(r), facts);
+  if (is_head(r) && !is_mapped(r)) facts->flags |= GATEHOUSE_HEAD_REQUEST;
   facts->content_length = body_length(r);
   facts->request_start_us = r->request_time;
   facts->expects_continue = r->expecting_100 != 0;

@@ -39,7 +39,7 @@ struct RequestFacts {
   explicit RequestFacts(request_rec* r) : arena(r->pool), environ(arena) {}
   PoolArena arena;
   wsgi::EnvironList environ;
-  std::uint32_t flags = 0;            // GATEHOUSE_HTTPS, GATEHOUSE_HEAD_REQUEST
+  std::uint32_t flags = 0;            // GATEHOUSE_HTTPS, GATEHOUSE_HEAD_REQUEST (unless it is mapped to GET)
   std::int64_t content_length = 0;    // -1 chunked, 0 none
   std::int64_t request_start_us = 0;  // wall clock
   bool expects_continue = false;      // do not read the body before the application asks for it

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "module/review.h"
 
+#include <algorithm>
+
 #include "module/config.h"
 #include "module/group_names.h"
 #include "module/launch.h"
@@ -71,6 +73,36 @@ void review_name(const server_rec& server, std::string_view directive, std::stri
              configuration()->group_names().c_str());
 }
 
+// A line that trusts everybody's headers: neither its virtual host nor the main server names proxies.
+void review_trust(const server_rec* main_server) {
+  const Configuration& all = *configuration();
+  const auto names_proxies = [&](const server_rec* server) {
+    return std::any_of(all.trusted_proxies.begin(), all.trusted_proxies.end(),
+                       [&](const DirectivePlace& line) { return line.server == server; });
+  };
+  for (const DirectivePlace& line : all.trusted_headers) {
+    if (names_proxies(line.server) || names_proxies(main_server)) continue;
+    log_server(main_server, base::Message::kEveryoneIsProxy,
+               "WSGITrustedProxyHeaders at %s believes every client, who can then choose address and host; name the "
+               "proxies with WSGITrustedProxies",
+               line.place.c_str());
+    return;
+  }
+}
+
+void review_leftovers(const server_rec* main_server) {
+  const Configuration& all = *configuration();
+  for (const std::string& line : all.without_effect)
+    log_server(main_server, base::Message::kWithoutEffect, "%s has no effect in this release", line.c_str());
+  for (const command_rec* directive : all.obsolete)
+    log_server(main_server, base::Message::kObsolete, "%s has no effect any more: %s", directive->name,
+               directive->errmsg);
+  for (const std::string& header : all.unknown_headers)
+    log_server(main_server, base::Message::kHeaderUnknown,
+               "WSGITrustedProxyHeaders: %s is no header that says something about a client; it is not believed",
+               header.c_str());
+}
+
 }  // namespace
 
 base::Status resolve_groups(server_rec* main_server) {
@@ -108,8 +140,8 @@ void review_configuration(server_rec* main_server) {
       review_name(*server, std::string("WSGIScriptAlias ") + alias.path, view_of(alias.process_group));
     }
   }
-  for (const std::string& line : all.without_effect)
-    log_server(main_server, base::Message::kWithoutEffect, "%s has no effect in this release", line.c_str());
+  review_trust(main_server);
+  review_leftovers(main_server);
 }
 
 }  // namespace httpd

@@ -66,6 +66,15 @@ int find_group(request_rec* r, std::string_view name, DaemonGroup** group) {
   return HTTP_INTERNAL_SERVER_ERROR;
 }
 
+// WSGIRestrictProcess: is the process group one of those that may be used here?
+bool is_allowed(const DirectoryConfig& config, std::string_view process_group) {
+  if (config.restrict_process == nullptr) return true;
+  if (process_group.empty()) process_group = kGlobal;
+  for (int i = 0; i < config.restrict_process->nelts; ++i)
+    if (process_group == APR_ARRAY_IDX(config.restrict_process, i, const char*)) return true;
+  return false;
+}
+
 }  // namespace
 
 int resolve_target(request_rec* r, Target* target) {
@@ -87,6 +96,13 @@ int resolve_target(request_rec* r, Target* target) {
   if (config.script_reloading != Switch::kOff) target->flags |= GATEHOUSE_RELOAD;
   target->interpreter = target->application_group;
 
+  if (!is_allowed(config, process_group)) {
+    const std::string_view name = process_group.empty() ? kGlobal : process_group;
+    log_request(r, base::Message::kProcessRestricted,
+                "process group \"%.*s\" is not among those that WSGIRestrictProcess allows for %s",
+                static_cast<int>(name.size()), name.data(), r->filename);
+    return HTTP_INTERNAL_SERVER_ERROR;
+  }
   if (!process_group.empty()) {
     if (const int status = find_group(r, process_group, &target->group); status != OK) return status;
     if (target->group->one_application_group && is_aliased(r)) target->interpreter = "";
