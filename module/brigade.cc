@@ -141,6 +141,12 @@ void ResponseWriter::append(const void* data, std::size_t size) {
   buffered_ += size;
 }
 
+void ResponseWriter::append_borrowed(const void* data, std::size_t size) {
+  if (size == 0) return;
+  append_bucket(brigade_, apr_bucket_transient_create(static_cast<const char*>(data), size, brigade_->bucket_alloc));
+  buffered_ += size;
+}
+
 void ResponseWriter::append_owned(char* allocated, std::size_t size) {
   append_bucket(brigade_, apr_bucket_heap_create(allocated, size, std::free, brigade_->bucket_alloc));
   buffered_ += size;

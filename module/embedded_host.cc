@@ -60,10 +60,11 @@ gatehouse_io on_send_body(void* request, const gatehouse_text* pieces, size_t co
     std::size_t size = writer.buffered();
     for (std::size_t i = 0; i < count; ++i) size += pieces[i].size;
     if (size > kBuffered) return GATEHOUSE_AGAIN;
+    for (std::size_t i = 0; i < count; ++i) writer.append(pieces[i].data, pieces[i].size);
+    return GATEHOUSE_OK;
   }
-  for (std::size_t i = 0; i < count; ++i) writer.append(pieces[i].data, pieces[i].size);
-  if (how == GATEHOUSE_FLUSH && !writer.flush()) return GATEHOUSE_GONE;
-  return GATEHOUSE_OK;
+  for (std::size_t i = 0; i < count; ++i) writer.append_borrowed(pieces[i].data, pieces[i].size);
+  return writer.flush() ? GATEHOUSE_OK : GATEHOUSE_GONE;
 }
 
 gatehouse_io on_send_file(void* request, int fd, int64_t offset, int64_t length) noexcept {
