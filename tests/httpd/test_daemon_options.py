@@ -91,7 +91,8 @@ def test_home_is_the_working_directory_and_first_on_the_path(identity):
     assert (facts['cwd'], facts['path'][0]) == ('/usr/share', '/usr/share')
 
 
-@pytest.mark.parametrize('option, title', [('display-name=%{GROUP}', '(wsgi:one)'), ('display-name=special', 'special')])
+@pytest.mark.parametrize('option, title', [('display-name=%{GROUP}', '(wsgi:one)'),
+                                           ('display-name=special', 'special')])
 def test_display_name_is_the_title_of_the_process(identity, option, title):
     assert identity(option)['process'].command.startswith(title)
 

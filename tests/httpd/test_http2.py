@@ -70,7 +70,8 @@ def test_a_short_body_is_an_error_of_its_stream(curl, error_log):
 @pytest.mark.skipif(not shutil.which('nghttp'), reason='nghttp is not installed')
 @pytest.mark.parametrize('mode', ['embedded', 'daemon'])
 def test_other_streams_of_the_connection_are_not_touched(httpd, error_log, mode):
-    urls = [f'http://127.0.0.1:{httpd.port}/{mode}/{app}' for app in ('hello', 'generator_fails_midway', 'environ_json')]
+    apps = ('hello', 'generator_fails_midway', 'environ_json')
+    urls = [f'http://127.0.0.1:{httpd.port}/{mode}/{app}' for app in apps]
     done = subprocess.run(['nghttp', '--verbose', *urls], capture_output=True, timeout=60)
     assert b'Hello, world!' in done.stdout and b'wsgi.version' in done.stdout
     assert done.stdout.count(b'recv RST_STREAM') == 1
