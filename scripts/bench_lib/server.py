@@ -49,7 +49,7 @@ EnableSendfile On
 User {user}
 Group {group}
 <Directory />
-    AllowOverride None
+    AllowOverride All
     Require all granted
     Options ExecCGI FollowSymLinks
 </Directory>
