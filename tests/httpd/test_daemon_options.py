@@ -13,7 +13,7 @@ import processes
 from clients import at_once
 from processes import wait_until
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason='only root can change users')
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason='only root can change users and look into every process')
 
 
 @pytest.fixture
@@ -204,6 +204,7 @@ def test_a_daemon_cannot_be_traced_by_its_own_user(identity):
     assert os.geteuid() != 0 or os.stat(f'/proc/{facts["pid"]}/environ').st_uid == 0
 
 
+@as_root
 def test_a_daemon_holds_no_descriptor_of_httpd(server):
     httpd = server('WSGIDaemonProcess one\nWSGIScriptAlias / ${APPS}/identity.wsgi process-group=one\n')
     descriptors = Path(f'/proc/{httpd.get("/").json()["pid"]}/fd')
