@@ -104,10 +104,26 @@ void close_result(Attached& attached, Request& request, Borrowed result) {
   log_exception(attached, &request, Message::kCloseFailed, "close() of the result of " + where(request));
 }
 
-// Logs an application's exception; what follows from a client that is gone is no news.
-void log_failure(Attached& attached, Request& request, const Response& response) {
+// Whether the exception is origin, or was raised from it or while it was handled.
+bool comes_from(Borrowed exception, Borrowed origin) {
+  if (!origin) return false;
+  Ref next = Ref::borrow(exception.get());
+  for (int depth = 0; next && depth < 32; ++depth) {
+    if (next.get() == origin.get()) return true;
+    Ref cause = Ref::steal(PyException_GetCause(next.get()));
+    next = cause ? std::move(cause) : Ref::steal(PyException_GetContext(next.get()));
+  }
+  return false;
+}
+
+// Logs an application's exception; what follows from a client that is gone is no news, and an application that
+// cannot read the rest of its input is not at fault.
+void log_failure(Attached& attached, Request& request, const RequestBody& body, const Response& response) {
   Ref exception = Ref::steal(take_raised());
   if (!exception || response.gone()) return;
+  if (comes_from(exception, body.failure()))
+    return log_message(attached, &request, Message::kInputFailed,
+                       where(request) + " gave up: " + describe(attached, body.failure()));
   const bool exits = PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit) != 0;
   log_taken(attached, &request, exits ? Message::kApplicationExit : Message::kApplicationFailed, where(request),
             exception);
@@ -124,13 +140,13 @@ bool check_length(Attached& attached, Request& request, const Response& response
   return false;
 }
 
-Outcome call_application(Attached& attached, Request& request, Response& response, Borrowed application,
-                         Borrowed environ, Borrowed start_response) {
+Outcome call_application(Attached& attached, Request& request, const RequestBody& body, Response& response,
+                         Borrowed application, Borrowed environ, Borrowed start_response) {
   if (request.calls().entered != nullptr) request.calls().entered(request.context());
   PyObject* arguments[] = {environ.get(), start_response.get()};
   Ref result = Ref::steal(PyObject_Vectorcall(application.get(), arguments, 2, nullptr));
   const bool sent = result && send_result(attached, request, response, result);
-  if (!sent) log_failure(attached, request, response);
+  if (!sent) log_failure(attached, request, body, response);
   if (result) close_result(attached, request, result);
 
   if (response.gone()) return {GATEHOUSE_ABORTED, response.state().status()};
@@ -153,10 +169,10 @@ Outcome answer(Attached& attached, Request& request, Borrowed application) {
                     : Ref();
   Outcome outcome = {GATEHOUSE_FAILED, 500};
   if (environ) {
-    outcome = call_application(attached, request, response, application, environ, handles.start_response);
+    outcome = call_application(attached, request, body, response, application, environ, handles.start_response);
     environ.reset();
   } else {
-    log_failure(attached, request, response);
+    log_failure(attached, request, body, response);
   }
   flush_partial_lines(attached, request);
   request.end(attached);

@@ -141,6 +141,8 @@ std::int64_t RequestBody::fetch(Attached& attached, char* into, std::size_t size
     failed_ = true;
     PyErr_Format(PyExc_OSError, "the request body could not be read: %.500s",
                  request_.calls().read_error(request_.context()));
+    failure_ = Ref::steal(take_raised());
+    raise_again(failure_.clone().release());
   } else if (got == 0) {
     remaining_ = 0;
   } else if (remaining_ != kUnknown) {

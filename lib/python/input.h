@@ -27,6 +27,8 @@ class RequestBody {
   Ref read(Attached& attached, Py_ssize_t size);
   // To the next newline, which is included, or at most limit bytes; limit < 0: no limit.
   Ref read_line(Attached& attached, Py_ssize_t limit);
+  // The exception that the last failed read raised; empty when none has failed.
+  Borrowed failure() const { return failure_; }
 
  private:
   std::int64_t fetch(Attached& attached, char* into, std::size_t size);
@@ -36,6 +38,7 @@ class RequestBody {
   Request& request_;
   std::int64_t remaining_;  // bytes not yet fetched; unknown: kUnknown
   bool failed_ = false;
+  Ref failure_;
   std::string buffer_;  // fetched ahead by read_line, from start_ on
   std::size_t start_ = 0;
 };

@@ -148,6 +148,27 @@ TEST(Input, a_failing_read_raises_oserror_with_the_reason_from_then_on) {
   LONGS_EQUAL(2, reply.count("read"));
 }
 
+TEST(Input, an_application_that_gives_up_over_a_failed_read_is_not_at_fault) {
+  for (const char* reaction : {"raise", "raise ValueError('wrapped') from e", "raise ValueError('while handling')"}) {
+    body({"abc"});
+    site.content_length = 10;
+    site.read_error = "client gone";
+    site.application(std::string("try: environ['wsgi.input'].read()\nexcept OSError as e: ") + reaction);
+    const Reply reply = site.get();
+    LONGS_EQUAL(GATEHOUSE_FAILED, reply.result);
+    CHECK(reply.log.empty());
+    CHECK(fake_host::contains(reply.notes, "gave up: OSError: the request body could not be read: client gone"));
+  }
+}
+
+TEST(Input, another_exception_after_a_failed_read_is_logged_in_full) {
+  body({"abc"});
+  site.content_length = 10;
+  site.read_error = "client gone";
+  site.application("try: environ['wsgi.input'].read()\nexcept OSError: pass\nraise ValueError('of its own')");
+  CHECK(site.get().logged("ValueError: of its own"));
+}
+
 TEST(Input, after_the_request_every_use_raises_and_names_the_method) {
   site.script(
       "kept = None\n"
