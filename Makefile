@@ -236,7 +236,7 @@ run-fuzzers: $(fuzzers:%=$(BUILD)/%)
 headers := $(wildcard lib/*/*.h module/*.h daemon/*.h cgi/*.h)
 abi_objects := $(call objects,tests/abi)
 formatted := $(shell find lib module daemon cgi tests scripts examples -name '*.cc' -o -name '*.h' -o -name '*.c' 2>/dev/null)
-quick_checks = check-unit check-corpus check-abi check-layers check-headers check-mirror check-messages \
+quick_checks = check-unit check-corpus check-abi check-layers check-headers check-mirror check-messages check-directives \
   check-exports format-check
 
 .PHONY: check $(quick_checks) format print-checks
@@ -256,6 +256,9 @@ check-mirror: ## every source file has its unit test
 
 check-messages: ## every log message is used and documented
 	@scripts/check-messages
+
+check-directives: ## the page of directives is that of the table
+	@scripts/check-directives
 
 check-exports: all $(fake_engine) ## one symbol a library, libpython in engines only
 	@scripts/check-exports $(products) $(engines) $(fake_engine)

@@ -296,76 +296,22 @@ const char* on_daemon_process(cmd_parms* cmd, void* /*config*/, const char* argu
 
 // --- The rows
 
+constexpr int kMainServer = RSRC_CONF;
 constexpr int kServer = RSRC_CONF;
 constexpr int kServerOrSection = RSRC_CONF | ACCESS_CONF;
 constexpr int kAnywhere = OR_FILEINFO;
+constexpr int kAuthentication = OR_AUTHCFG;
 
 }  // namespace
-}  // namespace httpd
 
-const command_rec gatehouse_directives[] = {
-    AP_INIT_RAW_ARGS("WSGIScriptAlias", httpd::on_script_alias, nullptr, httpd::kServer,
-                     "URL path, script or directory of scripts, options name=value"),
-    AP_INIT_RAW_ARGS("WSGIScriptAliasMatch", httpd::on_script_alias, &httpd::is_match, httpd::kServer,
-                     "regular expression, script with $1, options name=value"),
-    AP_INIT_RAW_ARGS("WSGIDaemonProcess", httpd::on_daemon_process, nullptr, httpd::kServer,
-                     "name of a process group, options name=value"),
-    AP_INIT_TAKE1("WSGIProcessGroup", httpd::on_process_group, nullptr, httpd::kServerOrSection,
-                  "name of the process group that runs the application"),
-    AP_INIT_TAKE1("WSGIApplicationGroup", httpd::on_application_group, nullptr, httpd::kServerOrSection,
-                  "name of the application group (interpreter)"),
-    AP_INIT_TAKE1("WSGICallableObject", httpd::on_directory_text<&httpd::DirectoryConfig::callable_object>, nullptr,
-                  httpd::kAnywhere, "name of the callable in the script"),
-    AP_INIT_TAKE1("WSGIPassAuthorization", httpd::on_directory_switch<&httpd::DirectoryConfig::pass_authorization>,
-                  nullptr, httpd::kAnywhere, "On: applications see the Authorization header"),
-    AP_INIT_TAKE1("WSGIChunkedRequest", httpd::on_directory_switch<&httpd::DirectoryConfig::chunked_request>, nullptr,
-                  httpd::kAnywhere, "On: request bodies without Content-Length are accepted"),
-    AP_INIT_TAKE1("WSGIScriptReloading", httpd::on_directory_switch<&httpd::DirectoryConfig::script_reloading>, nullptr,
-                  httpd::kAnywhere, "On: a changed script is loaded again"),
-    AP_INIT_TAKE1("WSGIPython", httpd::on_python, nullptr, httpd::kServer, "version of embedded mode's Python: 3.12"),
-    AP_INIT_TAKE1("WSGIPythonHome", httpd::on_global_text<&httpd::ServerConfig::python_home>, nullptr, httpd::kServer,
-                  "directory of the virtual environment or of Python"),
-    AP_INIT_TAKE1("WSGIPythonPath", httpd::on_global_text<&httpd::ServerConfig::python_path>, nullptr, httpd::kServer,
-                  "directories separated by ':' for embedded mode's sys.path"),
-    AP_INIT_TAKE1("WSGIRestrictEmbedded", httpd::on_restrict_embedded, nullptr, httpd::kServer,
-                  "On: applications run in daemon processes only"),
-    AP_INIT_TAKE_ARGV("WSGIRestrictProcess", httpd::on_restrict_process, nullptr, httpd::kServerOrSection,
-                      "process groups that may be used; %{GLOBAL} is embedded mode"),
-    AP_INIT_ITERATE("WSGITrustedProxyHeaders", httpd::on_trusted_header, nullptr, httpd::kAnywhere,
-                    "headers of proxies that are believed"),
-    AP_INIT_ITERATE("WSGITrustedProxies", httpd::on_trusted_proxy, nullptr, httpd::kAnywhere,
-                    "IP addresses and subnets of proxies whose headers are believed"),
-    AP_INIT_TAKE1("WSGIMapHEADToGET", httpd::on_map_head, nullptr, httpd::kAnywhere,
-                  "On: applications see HEAD as GET; Auto: when an output filter works on content"),
-    AP_INIT_TAKE1("WSGIErrorOverride", httpd::on_directory_switch<&httpd::DirectoryConfig::error_override>, nullptr,
-                  httpd::kAnywhere, "On: httpd's error pages replace 4xx and 5xx of applications"),
-    AP_INIT_TAKE1("WSGIEnableSendfile", httpd::on_directory_switch<&httpd::DirectoryConfig::enable_sendfile>, nullptr,
-                  httpd::kAnywhere, "On: files are sent by sendfile(2)"),
-    AP_INIT_TAKE1("WSGIPassApacheRequest", httpd::on_directory_switch<&httpd::DirectoryConfig::pass_apache_request>,
-                  nullptr, httpd::kServerOrSection, "On: embedded applications see apache.request_rec"),
-    AP_INIT_TAKE1("WSGIIgnoreActivity", httpd::on_ignore_activity, nullptr, httpd::kAnywhere,
-                  "On: requests do not count as activity for inactivity-timeout"),
-    AP_INIT_TAKE1("WSGISocketPrefix", httpd::on_obsolete_global, nullptr, httpd::kServer,
-                  "there are no socket files; remove it"),
-    AP_INIT_TAKE1("WSGISocketRotation", httpd::on_obsolete_global, nullptr, httpd::kServer,
-                  "there are no socket files; remove it"),
-    AP_INIT_TAKE1("WSGIAcceptMutex", httpd::on_obsolete_global, nullptr, httpd::kServer,
-                  "there is no accept lock; remove it"),
-    AP_INIT_TAKE1("WSGILazyInitialization", httpd::on_obsolete_global, nullptr, httpd::kServer,
-                  "Python starts where an application needs it; remove it"),
-    AP_INIT_TAKE1("WSGIVerboseDebugging", httpd::on_obsolete_global, nullptr, httpd::kServer,
-                  "use LogLevel wsgi:debug"),
-    AP_INIT_TAKE1("WSGIPy3kWarningFlag", httpd::on_obsolete_global, nullptr, httpd::kServer,
-                  "it was for Python 2; remove it"),
-    AP_INIT_TAKE1("WSGICaseSensitivity", httpd::on_obsolete_global, nullptr, httpd::kServer,
-                  "names of files are compared as the file system has them; remove it"),
-    AP_INIT_TAKE1("WSGINewRelicConfigFile", httpd::on_obsolete_global, nullptr, httpd::kServer,
-                  "call newrelic.agent.initialize(FILE) at the top of the script"),
-    AP_INIT_TAKE1("WSGINewRelicEnvironment", httpd::on_obsolete_global, nullptr, httpd::kServer,
-                  "call newrelic.agent.initialize(FILE, ENVIRONMENT) at the top of the script"),
-    AP_INIT_TAKE1("WSGIReloadMechanism", httpd::on_obsolete, nullptr, httpd::kAnywhere,
-                  "daemons always load changed code in new processes; use WSGIScriptReloading to switch it off"),
-    AP_INIT_TAKE1("WSGIGroupAuthoritative", httpd::on_obsolete, nullptr, OR_AUTHCFG,
-                  "httpd decides between providers by <RequireAll> and <RequireAny>; remove it"),
+extern "C" const command_rec gatehouse_directives[] = {
+#define GH_DIRECTIVE(name, arguments, handler, data, where, argument, default_value, meaning, example) \
+  AP_INIT_##arguments(#name, handler, data, where, meaning),
+#define GH_OBSOLETE(name, handler, where, instead) AP_INIT_TAKE1(#name, handler, nullptr, where, instead),
+#include "module/directives.def"
+#undef GH_DIRECTIVE
+#undef GH_OBSOLETE
     {nullptr, {nullptr}, nullptr, 0, RAW_ARGS, nullptr},
 };
+
+}  // namespace httpd
