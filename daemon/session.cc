@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "wire/channel.h"
 #include "wire/frame_codec.h"
+#include "wire/head_size.h"
 
 namespace gatehoused {
 namespace {
@@ -251,8 +252,9 @@ gatehouse_io Session::send_head(const gatehouse_response_head& head) {
     return GATEHOUSE_OK;
   output_.resize(start);
   base::Error error{Message::kResponseHeadTooLarge, 0,
-                    "the response's headers take more than " + std::to_string(wire::kMaxResponseHead) +
-                        " bytes, or are more than " + std::to_string(wire::kMaxPairs)};
+                    "the response has too many or too large headers: " + wire::text_of_sizes(response.headers) +
+                        "; at most " + std::to_string(wire::kMaxPairs) + " of " +
+                        std::to_string(wire::kMaxResponseHead) + " bytes are possible"};
   return refuse_head(base::text_of(error));
 }
 

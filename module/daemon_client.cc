@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "module/relay.h"
 #include "wire/channel.h"
+#include "wire/head_size.h"
 #include "wsgi/engine_abi.h"
 
 namespace httpd {
@@ -100,7 +101,8 @@ bool Forwarding::make_first_part() {
   first_part_.reserve(4096 + body.size());
   wire::append_request_head(head_, plan_.request, plan_.more_body ? wire::kMoreBody : 0, &first_part_);
   if (first_part_.size() > wire::kMaxRequestHead || head_.environ.size() > wire::kMaxPairs) {
-    log_request(r_, Message::kRequestTooLarge, "%sits variables take %zu bytes", group().c_str(), first_part_.size());
+    log_request(r_, Message::kRequestTooLarge, "%sthe request has too many or too large variables: %s", group().c_str(),
+                wire::text_of_sizes(head_.environ).c_str());
     return fail(HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
   }
   if (!body.empty()) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/file_access.h"
 #include "module/brigade.h"
 #include "module/daemon_client.h"
 #include "module/embedded_host.h"
@@ -78,8 +79,9 @@ int check_body(request_rec* r) {
 int check_readable(request_rec* r) {
   if ((r->finfo.valid & APR_FINFO_WPROT) != 0 && (r->finfo.protection & APR_FPROT_WREAD) != 0) return OK;
   if (access(r->filename, R_OK) == 0) return OK;
-  log_request(r, base::os_error(Message::kScriptClosed, std::string("script ") + r->filename +
-                                                            " cannot be read by the user that httpd runs as"));
+  const int error = errno;
+  log_request(r, Message::kScriptClosed, "script %s cannot be read by the user that httpd runs as: %s", r->filename,
+              error == EACCES ? base::why_denied(r->filename).c_str() : std::strerror(error));
   return HTTP_FORBIDDEN;
 }
 

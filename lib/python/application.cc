@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "python/environ_dict.h"
+#include "python/diagnosis.h"
 #include "python/exception.h"
 #include "python/file_wrapper.h"
 #include "python/input.h"
@@ -125,8 +126,9 @@ void log_failure(Attached& attached, Request& request, const RequestBody& body, 
     return log_message(attached, &request, Message::kInputFailed,
                        where(request) + " gave up: " + describe(attached, body.failure()));
   const bool exits = PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit) != 0;
-  log_taken(attached, &request, exits ? Message::kApplicationExit : Message::kApplicationFailed, where(request),
-            exception);
+  std::string what = where(request);
+  if (const std::string diagnosis = diagnose_import(attached, exception); !diagnosis.empty()) what += " " + diagnosis;
+  log_taken(attached, &request, exits ? Message::kApplicationExit : Message::kApplicationFailed, what, exception);
 }
 
 // Compares what was sent with what was promised. True: the response is whole.

@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/file_access.h"
 #include "base/log.h"
 #include "base/posix.h"
+#include "python/diagnosis.h"
 #include "python/exception.h"
 #include "python/interpreter.h"
 #include "python/log_stream.h"
@@ -82,13 +84,6 @@ void forget_module(Borrowed name) {
   if (name && PyDict_DelItem(PyImport_GetModuleDict(), name.get()) < 0) PyErr_Clear();
 }
 
-std::string search_path() {
-  Ref text = Ref::steal(PyObject_Repr(PySys_GetObject("path")));
-  if (text) return utf8_of(text);
-  PyErr_Clear();
-  return "unknown";
-}
-
 // The message and the sentence for an exception that ended an import.
 struct Reason {
   Message message;
@@ -97,7 +92,6 @@ struct Reason {
 
 Reason reason_for(Attached& attached, Borrowed exception, const std::string& path, const std::string& interpreter) {
   const std::string where = "script " + path + " (interpreter '" + interpreter + "') ";
-  const std::string error = describe(attached, exception);
   if (PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit))
     return {Message::kScriptExit,
             where + "wanted to end the process while it was loaded; remove its call of sys.exit()"};
@@ -108,10 +102,8 @@ Reason reason_for(Attached& attached, Borrowed exception, const std::string& pat
     if (!text) PyErr_Clear();
     return {Message::kScriptSyntax, where + "does not compile: correct " + (text ? utf8_of(text) : path)};
   }
-  if (PyErr_GivenExceptionMatches(exception.get(), PyExc_ModuleNotFoundError))
-    return {Message::kScriptImport,
-            where + "needs a module that is not on sys.path, which is " + search_path() +
-                "; install it in this Python's environment or add its directory with python-path"};
+  if (const std::string diagnosis = diagnose_import(attached, exception); !diagnosis.empty())
+    return {Message::kScriptImport, where + diagnosis};
   return {Message::kScriptImport, where + "raised an exception while it was loaded; correct it, or what it imports"};
 }
 
@@ -214,8 +206,8 @@ LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Scrip
   const base::Result<Source> source = read_source(script.path);
   if (!source) {
     script.problem = source.error().what + ": " + std::strerror(source.error().os_error);
-    log_message(attached, request, Message::kScriptUnreadable,
-                script.problem + "; let the user that runs this process read it");
+    if (source.error().os_error == EACCES) script.problem += ": " + base::why_denied(script.path);
+    log_message(attached, request, Message::kScriptUnreadable, script.problem);
     script.status = source.error().os_error == EACCES ? 403 : 500;
     set_importing(script, false);
     return {Lookup::kFailed, {}, script.problem, script.status};

@@ -192,6 +192,19 @@ TEST(Script, a_failed_reload_serves_nothing_old) {
   STRCMP_EQUAL("three", site.get().body.c_str());
 }
 
+TEST(Script, an_extension_that_refuses_the_interpreter_is_named) {
+  const Reply reply = failing("raise ImportError('module _x does not support loading in subinterpreters')\n");
+  CHECK(
+      reply.logged("GH0604: script " + site.path("app.wsgi") + " (interpreter '') needs extension module _x, which "));
+}
+
+TEST(Script, the_cause_of_a_failed_import_is_looked_for_behind_the_exception) {
+  const Reply reply = failing(
+      "try:\n  raise ImportError('cannot load module more than once per process')\n"
+      "except ImportError as error:\n  raise ImportError('please read this') from error\n");
+  CHECK(reply.logged("needs an extension module, which another interpreter of this process has loaded"));
+}
+
 TEST(Script, a_missing_callable_is_500_and_names_those_there_are) {
   const Reply reply = failing("import sys\ndef app(e, s): pass\ndef _hidden(): pass\nclass Other: pass\nnumber = 3\n");
   LONGS_EQUAL(GATEHOUSE_FAILED, reply.result);

@@ -590,7 +590,7 @@ TEST(Session, HeadersBeyondTheLimitBecomeAFailure) {
     LONGS_EQUAL(GATEHOUSE_GONE, host.head(200, {{text("X"), text(huge)}}));
     outcome->result = GATEHOUSE_ABORTED;
   });
-  heard_is("LOG GH0416: the response's headers take more than 1048576 bytes,; END 1 500; eof");
+  heard_is("LOG GH0416: the response has too many or too large headers: 1 of; END 1 500; eof");
 }
 
 TEST(Session, ALineIsSentAtOnceAheadOfTheResponse) {
