@@ -238,7 +238,8 @@ void Supervisor::on_zygote_ended(Brood& brood, int status) {
   const bool logged = WIFEXITED(status) && WEXITSTATUS(status) == kStartFailed;
   if (!brood.released() && !logged) {
     base::log(Message::kZygoteDied, "the zygote %d of group '%s' %s after %.1f s", static_cast<int>(brood.zygote()),
-              group(), text_of_wait_status(status).c_str(), seconds(base::now() - brood.started()));
+              group(), (text_of_wait_status(status) + oom_.explain(status)).c_str(),
+              seconds(base::now() - brood.started()));
   }
   if (!brood.up) start_failed_ = true;
   if (!brood.ending) {
@@ -270,8 +271,9 @@ void Supervisor::on_worker_ended(std::size_t slot, int status) {
   } else {
     const bool by_us = released && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     base::log(by_us ? Message::kWorkerCutOff : Message::kWorkerDied,
-              "worker %d of group '%s' %s after %.1f s; it held %s", pid, group(), text_of_wait_status(status).c_str(),
-              seconds(lived), requests_held(slots_.threads_of(slot)).c_str());
+              "worker %d of group '%s' %s after %.1f s; it held %s", pid, group(),
+              (text_of_wait_status(status) + (by_us ? "" : oom_.explain(status))).c_str(), seconds(lived),
+              requests_held(slots_.threads_of(slot)).c_str());
     if (worker.state != Worker::State::kLeaving) worker_backoff_ = after_death(worker_backoff_, lived, base::now());
   }
   worker = {};

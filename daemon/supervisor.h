@@ -3,7 +3,8 @@
 
 // The supervisor of one process group: keeps a zygote and the wanted number of workers, says how each ended, and
 // sees to it that nothing of the group outlives httpd. Stays root if httpd is, therefore runs no Python, opens no
-// file, and takes nothing that zygote or workers say at its word. One thread; policy.h makes its decisions.
+// file but the kernel's counters, and takes nothing that zygote or workers say at its word. One thread; policy.h makes
+// its decisions.
 
 #include <cstdint>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "base/posix.h"
 #include "daemon/brood.h"
+#include "daemon/death.h"
 #include "daemon/policy.h"
 #include "daemon/signal_pipe.h"
 #include "daemon/slots.h"
@@ -76,6 +78,7 @@ class Supervisor {
   std::vector<Worker> workers_;      // by slot
   std::vector<Brood> broods_;        // at most the last one is not ending
   Backoff worker_backoff_, zygote_backoff_;
+  OomWatch oom_;
   int next_brood_ = 1;
   bool ending_ = false;
   bool queue_ended_ = false;
