@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "module/doctor_rules.h"
 #include "module/httpd_api.h"
 #include "wire/group_spec.h"
 
@@ -64,6 +65,7 @@ struct DaemonGroup {
   wire::GroupSpec spec;
   std::vector<server_rec*> servers;    // where it is defined (equal definitions in several virtual hosts are one)
   std::string place;                   // "FILE:LINE" of its first definition
+  std::vector<std::string> again;      // places of further definitions, equal in every option
   wire::Launch launch;                 // resolved by post_config
   int queue = -1;                      // write end of the queue; owned by daemon_spawn, valid in parent and children
   bool one_application_group = false;  // design.md 9: its only application group lives in the main interpreter
@@ -89,6 +91,7 @@ struct Configuration {
   std::vector<DirectivePlace> trusted_headers;      // each WSGITrustedProxyHeaders
   std::vector<DirectivePlace> trusted_proxies;      // each WSGITrustedProxies
   std::vector<std::string> unknown_headers;         // of WSGITrustedProxyHeaders, with their place
+  DoctorSwitches doctor;
 
   DaemonGroup* find_group(std::string_view name) const;  // NULL when there is none
   std::string group_names() const;                       // "a, b, c" or "none"

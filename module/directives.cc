@@ -96,6 +96,12 @@ const char* on_python(cmd_parms* cmd, void* config, const char* version) noexcep
   return engine ? nullptr : refuse(cmd, version, engine.error());
 }
 
+const char* on_doctor(cmd_parms* cmd, void* /*config*/, const char* argument) noexcept {
+  if (const char* misplaced = ap_check_cmd_context(cmd, GLOBAL_ONLY)) return misplaced;
+  const base::Status set = set_doctor(&configuration()->doctor, argument);
+  return set ? nullptr : refusal(cmd, set.error().message, set.error().what);
+}
+
 // --- Directives with nothing left to do; their rows tell what to do instead.
 
 const char* on_obsolete(cmd_parms* cmd, void* /*config*/, const char* /*value*/) noexcept {
@@ -284,6 +290,7 @@ const char* on_daemon_process(cmd_parms* cmd, void* /*config*/, const char* argu
                     "same options (this one: %s)",
                     spec.name.c_str(), other->place.c_str(), place_of(cmd).c_str());
     other->servers.push_back(cmd->server);
+    other->again.push_back(place_of(cmd));
     return nullptr;
   }
   auto* group = pool_new<DaemonGroup>(configuration()->pool);

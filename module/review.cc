@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "module/config.h"
+#include "module/doctor.h"
 #include "module/group_names.h"
 #include "module/launch.h"
 
@@ -64,13 +65,9 @@ bool hosts_one(const DaemonGroup& group, std::span<const Mount> mounts) {
   return hosts_one_application(group.spec.name, mounts, others);
 }
 
-void review_name(const server_rec& server, std::string_view directive, std::string_view name) {
-  if (name.empty() || !is_literal_group(name) || name == kGlobal || configuration()->find_group(name) != nullptr)
-    return;
-  log_server(&server, base::Message::kGroupUndefined,
-             "%.*s names process group \"%.*s\", which is not defined; there are: %s; define it with WSGIDaemonProcess",
-             static_cast<int>(directive.size()), directive.data(), static_cast<int>(name.size()), name.data(),
-             configuration()->group_names().c_str());
+// One warning of the doctor, unless WSGIDoctor hides it.
+void report(const server_rec* server, const Finding& finding) {
+  if (!configuration()->doctor.hides(finding.message)) log_server(server, finding.message, "%s", finding.text.c_str());
 }
 
 // A line that trusts everybody's headers: neither its virtual host nor the main server names proxies.
@@ -82,10 +79,10 @@ void review_trust(const server_rec* main_server) {
   };
   for (const DirectivePlace& line : all.trusted_headers) {
     if (names_proxies(line.server) || names_proxies(main_server)) continue;
-    log_server(main_server, base::Message::kEveryoneIsProxy,
-               "WSGITrustedProxyHeaders at %s believes every client, who can then choose address and host; name the "
-               "proxies with WSGITrustedProxies",
-               line.place.c_str());
+    report(main_server, {base::Message::kEveryoneIsProxy,
+                         "WSGITrustedProxyHeaders at " + line.place +
+                             " believes every client, who can then choose address and host; name the proxies with "
+                             "WSGITrustedProxies"});
     return;
   }
 }
@@ -93,14 +90,14 @@ void review_trust(const server_rec* main_server) {
 void review_leftovers(const server_rec* main_server) {
   const Configuration& all = *configuration();
   for (const std::string& line : all.without_effect)
-    log_server(main_server, base::Message::kWithoutEffect, "%s has no effect in this release", line.c_str());
+    report(main_server, {base::Message::kWithoutEffect, line + " has no effect in this release"});
   for (const command_rec* directive : all.obsolete)
-    log_server(main_server, base::Message::kObsolete, "%s has no effect any more: %s", directive->name,
-               directive->errmsg);
+    report(main_server,
+           {base::Message::kObsolete, std::string(directive->name) + " has no effect any more: " + directive->errmsg});
   for (const std::string& header : all.unknown_headers)
-    log_server(main_server, base::Message::kHeaderUnknown,
-               "WSGITrustedProxyHeaders: %s is no header that says something about a client; it is not believed",
-               header.c_str());
+    report(main_server,
+           {base::Message::kHeaderUnknown, "WSGITrustedProxyHeaders: " + header +
+                                               " is no header that says something about a client; it is not believed"});
 }
 
 }  // namespace
@@ -124,22 +121,8 @@ base::Status resolve_groups(server_rec* main_server) {
 }
 
 void review_configuration(server_rec* main_server) {
-  const Configuration& all = *configuration();
-  for (const server_rec* server = main_server; server != nullptr; server = server->next) {
-    const char* name = directory_config(server).process_group;
-    const bool inherited = server != main_server && name == directory_config(main_server).process_group;
-    if (name != nullptr && !inherited) review_name(*server, "WSGIProcessGroup", name);
-  }
-  for (const std::string& name : all.section_process_groups) review_name(*main_server, "WSGIProcessGroup", name);
-  for (const server_rec* server = main_server; server != nullptr; server = server->next) {
-    const apr_array_header_t& aliases = *server_config(server).aliases;
-    // A virtual host's list goes on with that of the main server, which is reviewed there.
-    const int inherited = server == main_server ? 0 : server_config(main_server).aliases->nelts;
-    for (int i = 0; i < aliases.nelts - inherited; ++i) {
-      const ScriptAlias& alias = APR_ARRAY_IDX(&aliases, i, ScriptAlias);
-      review_name(*server, std::string("WSGIScriptAlias ") + alias.path, view_of(alias.process_group));
-    }
-  }
+  if (configuration()->doctor.off) return;
+  for (const Finding& finding : examine(gather_configuration(main_server))) report(main_server, finding);
   review_trust(main_server);
   review_leftovers(main_server);
 }

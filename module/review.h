@@ -12,7 +12,7 @@ namespace httpd {
 // resolve_launch, with the group's name and place.
 base::Status resolve_groups(server_rec* main_server);
 
-// Logs what is odd but no mistake: names of groups that are not defined, options without effect.
+// Logs what is odd but no mistake: what the doctor finds, directives and options without effect. WSGIDoctor hides it.
 void review_configuration(server_rec* main_server);
 
 }  // namespace httpd

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Gathers what doctor_rules.h judges: from httpd's tree of directives, which has places and sections, from the process
+// groups as they were resolved, and from the file system, which is looked at and never opened. Parent only, after
+// resolve_groups.
+
+#include "module/doctor_rules.h"
+#include "module/httpd_api.h"
+
+namespace httpd {
+
+ConfigurationFacts gather_configuration(server_rec* main_server);
+
+}  // namespace httpd
