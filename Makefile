@@ -257,7 +257,10 @@ check-mirror: ## every source file has its unit test
 check-messages: ## every log message is used and documented
 	@scripts/check-messages
 
-check-directives: ## the page of directives is that of the table
+$(BUILD)/print-options: $(BUILD)/obj/scripts/print_options.o $(wire) $(base)
+	$(call say,LINK)mkdir -p $(@D); $(CXX) -o $@ $^ $(ld_flags)
+
+check-directives: $(BUILD)/print-options ## the page of directives is that of the tables
 	@scripts/check-directives
 
 check-exports: all $(fake_engine) ## one symbol a library, libpython in engines only

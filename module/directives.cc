@@ -191,30 +191,30 @@ char is_match;  // its address is the cmd_data of WSGIScriptAliasMatch
 
 struct AliasOption {
   std::string_view name;
-  const char* ScriptAlias::*text;  // NULL: pass-authorization
+  const char* ScriptAlias::*text;  // one of these two is set
+  Switch ScriptAlias::*on_off;
 };
 constexpr AliasOption kAliasOptions[] = {
-    {"process-group", &ScriptAlias::process_group},
-    {"application-group", &ScriptAlias::application_group},
-    {"callable-object", &ScriptAlias::callable_object},
-    {"pass-authorization", nullptr},
+#define GH_ALIAS_OPTION(name, text, on_off, value, default_value, meaning, example) {name, text, on_off},
+#include "module/script_options.def"
+#undef GH_ALIAS_OPTION
 };
 
 const char* set_alias_option(cmd_parms* cmd, ScriptAlias* alias, const OptionReader::Option& option) {
+  std::string names;
   for (const AliasOption& known : kAliasOptions) {
+    names.append(names.empty() ? "" : ", ").append(known.name);
     if (known.name != option.name) continue;
     if (known.text != nullptr) {
       alias->*known.text = pool_copy(cmd->pool, option.value);
       return nullptr;
     }
-    if (parse_switch(option.value.c_str(), &alias->pass_authorization)) return nullptr;
-    return refuse(cmd, Message::kDirectiveValue, "%s: pass-authorization must be one of: Off | On, not \"%s\"",
-                  alias->path, option.value.c_str());
+    if (parse_switch(option.value.c_str(), &(alias->*known.on_off))) return nullptr;
+    return refuse(cmd, Message::kDirectiveValue, "%s: %s must be one of: Off | On, not \"%s\"", alias->path,
+                  option.name.c_str(), option.value.c_str());
   }
-  return refuse(cmd, Message::kDirectiveOption,
-                "%s: there is no option \"%s\"; there are process-group, application-group, callable-object and "
-                "pass-authorization",
-                alias->path, option.name.c_str());
+  return refuse(cmd, Message::kDirectiveOption, "%s: there is no option \"%s\"; there are: %s", alias->path,
+                option.name.c_str(), names.c_str());
 }
 
 const char* on_script_alias(cmd_parms* cmd, void* /*config*/, const char* arguments) noexcept {

@@ -323,6 +323,8 @@ base::Error malformed(const char* what) {
 
 std::span<const GroupOption> group_options() { return kOptions; }
 
+std::string wanted_value(const GroupOption& option) { return wanted(option); }
+
 base::Status set_option(GroupSpec* spec, std::string_view name, std::string_view value) {
   const GroupOption* option = find_option(name);
   if (option == nullptr) return unknown_option(name);

@@ -65,6 +65,9 @@ struct GroupOption {
 // All options, sorted by name.
 std::span<const GroupOption> group_options();
 
+// What a value must be, as the refusal of another one puts it: "a whole number from 0 to 65533".
+std::string wanted_value(const GroupOption& option);
+
 // Sets one option from its text, e.g. set_option(&spec, "queue-timeout", "1.5"). Errors: kOptionUnknown (with the
 // nearest name when one is close), kOptionValue naming option, value and range. Seconds accept fractions.
 base::Status set_option(GroupSpec* spec, std::string_view name, std::string_view value);

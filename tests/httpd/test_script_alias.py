@@ -65,6 +65,16 @@ def test_an_alias_of_a_virtual_host_comes_before_the_main_servers(server):
     assert httpd.get('/b', host='v.example').body == b'Hello, world!\n'
 
 
+@pytest.mark.parametrize('path, script_name, path_info', [
+    ('/sites/identity', '/sites/identity', ''), ('/sites/identity/more', '/sites/identity', '/more')])
+def test_an_expression_maps_to_its_script(server, path, script_name, path_info):
+    httpd = server('WSGIScriptAliasMatch ^/sites/identity ${APPS}/environ_json.wsgi\n'
+                   'WSGIScriptAliasMatch ^/other/(\\w+) ${APPS}/$1.wsgi\n')
+    environ = httpd.get(path).json()
+    assert (environ['SCRIPT_NAME'], environ['PATH_INFO']) == (script_name, path_info)
+    assert httpd.get('/other/hello').status == 200
+
+
 def test_option_callable_object_chooses_the_callable(httpd):
     assert httpd.get('/callable').body == b'other other'
 

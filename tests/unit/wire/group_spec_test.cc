@@ -209,6 +209,12 @@ TEST(GroupOptions, EqualInEveryOption) {
   }
 }
 
+TEST(GroupOptions, EveryExampleOfThePageIsAccepted) {
+#define GH_EXAMPLE(option, value) accepts(option, value);
+#include "wire/group_examples.def"
+#undef GH_EXAMPLE
+}
+
 TEST_GROUP(LaunchRecord){};
 
 TEST(LaunchRecord, ComesBack) {
