@@ -56,3 +56,11 @@ def test_what_takes_effect_later_is_told_on_the_page(table):
     parsed, known = TABLES[table]
     assert {name for name, text in parsed.items() if '*Later.*' in text} == {
         name for name, test in known.items() if test == LATER}
+
+
+def test_the_page_on_migrating_names_only_what_there_is():
+    page = (CHECKOUT / 'docs' / 'migrating.md').read_text()
+    own = ' '.join(line.split(' | ')[-1] for line in page.splitlines() if line.startswith('| `'))
+    options = effects.GROUP_OPTIONS.keys() | effects.ALIAS_OPTIONS.keys()
+    assert set(re.findall(r'`([a-z][a-z-]*)=', own)) - options == set()
+    assert set(re.findall(r'`(WSGI\w+)', own)) - effects.DIRECTIVES.keys() == set()
