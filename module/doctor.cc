@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "module/config.h"
 #include "module/group_names.h"
@@ -44,6 +45,39 @@ std::string option_of(const ap_directive_t& node, std::string_view name) {
 
 bool is_on(std::string_view text) { return text.size() == 2 && strncasecmp(text.data(), "on", 2) == 0; }
 
+// --- Who reads a script
+
+base::Identity identity_of(std::uint32_t user, std::uint32_t group, std::vector<std::uint32_t> groups) {
+  base::Identity who{user, group, std::move(groups), {}};
+  if (const passwd* entry = getpwuid(user)) who.name = entry->pw_name;
+  return who;
+}
+
+// As httpd's children will run: User, Group, and the groups that this user is a member of.
+base::Identity identity_of_children() {
+  const passwd* user = getpwuid(ap_unixd_config.user_id);
+  std::vector<gid_t> groups(64);
+  int count = static_cast<int>(groups.size());
+  if (user == nullptr || getgrouplist(user->pw_name, ap_unixd_config.group_id, groups.data(), &count) < 0) count = 0;
+  groups.resize(static_cast<std::size_t>(count));
+  return identity_of(ap_unixd_config.user_id, ap_unixd_config.group_id, groups);
+}
+
+// Who runs a group's applications; NULL: embedded mode. Nothing for a group with a root directory of its own, which
+// sees other paths.
+std::optional<base::Identity> reader_of(const DaemonGroup* group) {
+  if (group != nullptr && !group->spec.chroot.empty()) return std::nullopt;
+  if (geteuid() != 0) {
+    base::Identity self = base::own_identity();
+    if (const passwd* user = getpwuid(geteuid())) self.name = user->pw_name;
+    return self;
+  }
+  if (group == nullptr || group->launch.uid < 0) return identity_of_children();
+  const wire::Launch& launch = group->launch;
+  return identity_of(static_cast<std::uint32_t>(launch.uid), static_cast<std::uint32_t>(launch.gid),
+                     {launch.groups.begin(), launch.groups.end()});
+}
+
 // --- One walk through all directives
 
 class Gatherer {
@@ -76,7 +110,6 @@ class Gatherer {
   std::size_t number_of(const ap_directive_t& virtual_host) const;
   std::size_t number_of(const server_rec* server) const;
   const server_rec* server_of(std::size_t number) const;
-  void set_reader(ApplicationFact* application) const;
 
   server_rec* main_server_;
   ConfigurationFacts facts_;
@@ -154,44 +187,9 @@ void Gatherer::visit_application(const ap_directive_t& node, std::size_t server,
         defaults.application_group != nullptr ? view_of(defaults.application_group) : kResource;
   if (!is_match && target.starts_with('/') && !target.ends_with('/')) application.script = target;
   if (is_on(option_of(node, "pass-authorization"))) passes_authorization_ = true;
-  set_reader(&application);
+  const DaemonGroup* runs_in = configuration()->find_group(application.process_group);
+  if (application.process_group.empty() || runs_in != nullptr) application.reader = reader_of(runs_in);
   facts_.applications.push_back(std::move(application));
-}
-
-// --- Who reads a script
-
-base::Identity identity_of(std::uint32_t user, std::uint32_t group, std::vector<std::uint32_t> groups) {
-  base::Identity who{user, group, std::move(groups), {}};
-  if (const passwd* entry = getpwuid(user)) who.name = entry->pw_name;
-  return who;
-}
-
-// As httpd's children will run: User, Group, and the groups that this user is a member of.
-base::Identity identity_of_children() {
-  const passwd* user = getpwuid(ap_unixd_config.user_id);
-  std::vector<gid_t> groups(64);
-  int count = static_cast<int>(groups.size());
-  if (user == nullptr || getgrouplist(user->pw_name, ap_unixd_config.group_id, groups.data(), &count) < 0) count = 0;
-  groups.resize(static_cast<std::size_t>(count));
-  return identity_of(ap_unixd_config.user_id, ap_unixd_config.group_id, groups);
-}
-
-void Gatherer::set_reader(ApplicationFact* application) const {
-  const DaemonGroup* group = configuration()->find_group(application->process_group);
-  if (!application->process_group.empty() && group == nullptr) return;
-  // A group with a root directory of its own sees other paths.
-  if (group != nullptr && !group->spec.chroot.empty()) return;
-  application->reader_known = true;
-  if (geteuid() != 0) {
-    application->reader = base::own_identity();
-    if (const passwd* user = getpwuid(geteuid())) application->reader.name = user->pw_name;
-  } else if (group != nullptr && group->launch.uid >= 0) {
-    const wire::Launch& launch = group->launch;
-    application->reader = identity_of(static_cast<std::uint32_t>(launch.uid), static_cast<std::uint32_t>(launch.gid),
-                                      {launch.groups.begin(), launch.groups.end()});
-  } else {
-    application->reader = identity_of_children();
-  }
 }
 
 // --- Authentication
@@ -227,18 +225,23 @@ void Gatherer::add_authentication(const ap_directive_t& node, std::size_t server
 
 void Gatherer::gather_groups() {
   for (const DaemonGroup* group : configuration()->groups) {
-    GroupFact fact{group->spec.name, group->place, group->again, {}, group->one_application_group};
+    GroupFact fact{group->spec.name, group->place, group->again, {}, {}, group->one_application_group};
     for (const server_rec* server : group->servers) fact.servers.push_back(number_of(server));
+    std::size_t number = 0;
+    for (const server_rec* server = main_server_; server != nullptr; server = server->next, ++number)
+      if (is_visible_from(*group, server)) fact.reachable_from.push_back(number);
     facts_.groups.push_back(std::move(fact));
   }
 }
 
-EnvironmentFact environment_fact(std::string setting, const std::string& home, const std::string& wanted) {
-  EnvironmentFact fact{std::move(setting), false, {}, wanted, false};
+EnvironmentFact environment_fact(std::string setting, const std::string& home, const std::string& wanted,
+                                 const DaemonGroup* group) {
+  EnvironmentFact fact{std::move(setting), false, {}, wanted, false, {}, reader_of(group)};
   struct stat status;
   fact.is_directory = stat(home.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
   if (!fact.is_directory) return fact;
   fact.version = wsgi::version_of_environment(home);
+  if (const std::string file = home + "/pyvenv.cfg"; access(file.c_str(), F_OK) == 0) fact.file = file;
   const std::string version = wanted.empty() ? GATEHOUSE_DEFAULT_PYTHON : wanted;
   for (const char* folder : {"/lib/python", "/lib64/python"})
     fact.has_library = fact.has_library || access((home + folder + version + "/os.py").c_str(), F_OK) == 0;
@@ -249,17 +252,18 @@ void Gatherer::gather_environments() {
   const ServerConfig& all = server_config(main_server_);
   const std::string default_home(view_of(all.python_home)), default_version(view_of(all.python));
   if (!default_home.empty())
-    facts_.environments.push_back(environment_fact("WSGIPythonHome " + default_home, default_home, default_version));
+    facts_.environments.push_back(
+        environment_fact("WSGIPythonHome " + default_home, default_home, default_version, nullptr));
   add_process("", default_home, default_version, std::string(view_of(all.python_path)));
   for (const DaemonGroup* group : configuration()->groups) {
     const wire::GroupSpec& spec = group->spec;
     const std::string& home = spec.python_home.empty() ? default_home : spec.python_home;
     const std::string owner = " of WSGIDaemonProcess " + spec.name + " at " + group->place;
     if (!spec.python_home.empty())
-      facts_.environments.push_back(environment_fact("python-home=" + home + owner, home, spec.python));
+      facts_.environments.push_back(environment_fact("python-home=" + home + owner, home, spec.python, group));
     else if (!home.empty() && !spec.python.empty())
-      facts_.environments.push_back(
-          environment_fact("WSGIPythonHome " + home + ", which is the python-home" + owner + ",", home, spec.python));
+      facts_.environments.push_back(environment_fact(
+          "WSGIPythonHome " + home + ", which is the python-home" + owner + ",", home, spec.python, group));
     add_process(spec.name, home, spec.python, spec.python_path);
   }
 }

@@ -20,6 +20,7 @@ constexpr Message kFindings[] = {
     Message::kEveryoneIsProxy, Message::kHeaderUnknown,       Message::kGroupUnused,
     Message::kRunsEmbedded,    Message::kInterpretersClash,   Message::kAuthorizationHidden,
     Message::kPythonHomeWrong, Message::kScriptClosedToGroup, Message::kGroupMerged,
+    Message::kGroupOutOfReach,
 };
 
 constexpr std::string_view kRefusingModules[] = {"numpy",         "cryptography", "bcrypt",
@@ -54,6 +55,20 @@ void find_undefined_groups(const ConfigurationFacts& facts, std::vector<Finding>
     findings->push_back({Message::kGroupUndefined,
                          reference.directive + " names process group " + quoted(reference.group) +
                              ", which is not defined; there are: " + known + "; define it with WSGIDaemonProcess"});
+  }
+}
+
+void find_groups_out_of_reach(const ConfigurationFacts& facts, std::vector<Finding>* findings) {
+  for (const GroupReference& reference : facts.references) {
+    const GroupFact* group = find_group(facts, reference.group);
+    // What the main server says may be meant for the one virtual host that reaches the group.
+    if (group == nullptr || !reference.is_use || reference.server == kMainServerNumber) continue;
+    const std::vector<std::size_t>& reachable = group->reachable_from;
+    if (std::find(reachable.begin(), reachable.end(), reference.server) != reachable.end()) continue;
+    findings->push_back({Message::kGroupOutOfReach, reference.directive + " names process group " +
+                                                        quoted(group->name) +
+                                                        ", which belongs to a virtual host of another ServerName, at " +
+                                                        group->place + "; define it in the main server to share it"});
   }
 }
 
@@ -153,6 +168,11 @@ void find_hidden_authorization(const ConfigurationFacts& facts, std::vector<Find
   }
 }
 
+std::optional<base::Obstacle> obstacle_before(const EnvironmentFact& environment) {
+  if (environment.file.empty() || !environment.reader) return std::nullopt;
+  return base::first_obstacle(environment.file, *environment.reader);
+}
+
 void find_wrong_environments(const ConfigurationFacts& facts, std::vector<Finding>* findings) {
   for (const EnvironmentFact& environment : facts.environments) {
     std::string what;
@@ -164,6 +184,8 @@ void find_wrong_environments(const ConfigurationFacts& facts, std::vector<Findin
                environment.version != environment.wanted) {
       what = " is of Python " + environment.version + ", but Python " + environment.wanted +
              " is asked for; leave the version out, or name an environment of it";
+    } else if (const auto obstacle = obstacle_before(environment)) {
+      what = " cannot be used: " + base::text_of(*obstacle, *environment.reader);
     } else {
       continue;
     }
@@ -173,12 +195,12 @@ void find_wrong_environments(const ConfigurationFacts& facts, std::vector<Findin
 
 void find_closed_scripts(const ConfigurationFacts& facts, std::vector<Finding>* findings) {
   for (const ApplicationFact& application : facts.applications) {
-    if (application.script.empty() || !application.reader_known) continue;
-    const std::optional<base::Obstacle> obstacle = base::first_obstacle(application.script, application.reader);
+    if (application.script.empty() || !application.reader) continue;
+    const std::optional<base::Obstacle> obstacle = base::first_obstacle(application.script, *application.reader);
     if (!obstacle || obstacle->kind == base::Obstacle::Kind::kDeniedAnyway) continue;
     findings->push_back(
         {Message::kScriptClosedToGroup, application.directive + ": script " + application.script +
-                                            " cannot be read: " + base::text_of(*obstacle, application.reader)});
+                                            " cannot be read: " + base::text_of(*obstacle, *application.reader)});
   }
 }
 
@@ -214,9 +236,9 @@ bool is_path_below(std::string_view path, std::string_view above) {
 
 std::vector<Finding> examine(const ConfigurationFacts& facts) {
   std::vector<Finding> findings;
-  for (const auto rule :
-       {find_undefined_groups, find_unused_groups, find_merged_groups, find_embedded_by_accident,
-        find_clashing_interpreters, find_hidden_authorization, find_wrong_environments, find_closed_scripts})
+  for (const auto rule : {find_undefined_groups, find_groups_out_of_reach, find_unused_groups, find_merged_groups,
+                          find_embedded_by_accident, find_clashing_interpreters, find_hidden_authorization,
+                          find_wrong_environments, find_closed_scripts})
     rule(facts, &findings);
   return findings;
 }

@@ -46,6 +46,7 @@ struct GroupFact {
   std::string place;               // "FILE:LINE"
   std::vector<std::string> again;  // places of identical definitions
   std::vector<std::size_t> servers;
+  std::vector<std::size_t> reachable_from;  // servers whose requests may use it
   bool one_application_group = false;
 };
 
@@ -57,9 +58,8 @@ struct ApplicationFact {
   std::string process_group;
   bool group_is_chosen = false;  // some directive names it
   std::string application_group;
-  std::string script;     // empty: several, or not known
-  base::Identity reader;  // who reads the script
-  bool reader_known = false;
+  std::string script;                    // empty: several, or not known
+  std::optional<base::Identity> reader;  // who reads the script; nothing: not known
 };
 
 // A section with AuthType.
@@ -73,9 +73,11 @@ struct AuthenticationFact {
 struct EnvironmentFact {
   std::string setting;  // "python-home=/srv/venv of WSGIDaemonProcess shop at FILE:LINE"
   bool is_directory = false;
-  std::string version;       // that it is of; empty: not known
-  std::string wanted;        // python= or WSGIPython; empty: none
-  bool has_library = false;  // the standard library of the Python that would run it
+  std::string version;                   // that it is of; empty: not known
+  std::string wanted;                    // python= or WSGIPython; empty: none
+  bool has_library = false;              // the standard library of the Python that would run it
+  std::string file;                      // its pyvenv.cfg; empty: none
+  std::optional<base::Identity> reader;  // who runs its Python; nothing: not known
 };
 
 // A Python process and the modules in its environment that are known to refuse a second interpreter.

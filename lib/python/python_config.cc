@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/file_access.h"
+
 namespace python {
 namespace {
 
@@ -82,13 +84,16 @@ Environment environment_of(const std::string& executable) {
   return environment;
 }
 
+base::Error unusable(const std::string& executable, int error) {
+  return refusal("the Python executable " + executable + " cannot be used" +
+                     (error == EACCES ? ": " + base::why_denied(executable) : "") +
+                     "; name another one with python-home, or let the user that runs this process reach it",
+                 error);
+}
+
 // Whether the standard library is where CPython will look for it: at or above the (base) executable's folder.
 base::Status check_executable(const std::string& executable) {
-  if (access(executable.c_str(), X_OK) != 0)
-    return refusal("the Python executable " + executable +
-                       " cannot be used; name another one with python-home, or let "
-                       "the user that runs this process reach it",
-                   errno);
+  if (access(executable.c_str(), X_OK) != 0) return unusable(executable, errno);
   const Environment environment = environment_of(executable);
   if (!environment.version.empty() && !(environment.version + ".").starts_with(std::string(kMinorVersion) + "."))
     return refusal("the virtual environment " + environment.folder + " is of Python " + environment.version +

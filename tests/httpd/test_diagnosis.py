@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What usually goes wrong explains itself in the log: cause, the thing by its name, remedy."""
+import grp
 import os
 import re
 import uuid
@@ -93,7 +94,6 @@ def test_the_first_thing_that_is_closed_is_named(server, tmp_directory, error_lo
     inner.mkdir()
     (inner / 'app.wsgi').write_text(APPLICATION)
     # httpd itself may go everywhere: the user of the group may not.
-    import grp
     for path in (inner, inner / 'app.wsgi'):
         os.chown(path, 0, grp.getgrnam('www-data').gr_gid)
         path.chmod(0o755)
@@ -103,6 +103,19 @@ def test_the_first_thing_that_is_closed_is_named(server, tmp_directory, error_lo
     assert httpd.get('/').status == 403
     error_log.expect(rf'GH0602: script \S+ cannot be read: Permission denied: {kind} {tmp_directory}/{closed} is closed '
                      r'to user \d+ \(mode 0750, owner 0, group \d+\)', times=1)
+
+
+@as_root
+def test_a_python_home_that_is_closed_is_named(server, tmp_directory, error_log, venv):
+    version, home = venv
+    (tmp_directory / 'inner').mkdir()
+    (tmp_directory / 'inner' / 'venv').symlink_to(home)
+    (tmp_directory / 'inner').chmod(0o700)
+    httpd = server(f'WSGIDaemonProcess one user=games python-home={tmp_directory}/inner/venv\nWSGIDoctor Off\n'
+                   'WSGIScriptAlias / ${APPS}/hello.wsgi process-group=one\n')
+    assert httpd.get('/').status == 503
+    error_log.expect(rf'GH\d{{4}}: .*directory {tmp_directory}/inner is closed to user \d+ \(mode 0700')
+    error_log.allow("GH03|GH04|group 'one' cannot start")
 
 
 @as_root

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """httpd -t, and a start, warn about what is odd in a configuration; each warning has a code that WSGIDoctor hides."""
+import grp
 import os
 import re
 
@@ -60,6 +61,13 @@ def test_a_group_that_does_not_exist_is_named_with_the_place_that_names_it(findi
     (code, text), = findings('<VirtualHost *>\n<Directory /srv>\nWSGIProcessGroup gone\n</Directory>\n</VirtualHost>\n')
     assert code == 'GH0105' and 'WSGIProcessGroup at ' in text and '"gone"' in text
     assert re.search(r'httpd\.conf:\d+ names', text)
+
+
+def test_a_group_of_a_virtual_host_with_another_servername(findings):
+    (code, text), = findings('<VirtualHost *>\nServerName a\nWSGIDaemonProcess one\n'
+                             f'WSGIScriptAlias / {APP} process-group=one\n</VirtualHost>\n'
+                             f'<VirtualHost *>\nServerName b\nWSGIScriptAlias / {APP} process-group=one\n</VirtualHost>\n')
+    assert code == 'GH0147' and '"one"' in text and re.search(r'WSGIScriptAlias at \S+ names', text)
 
 
 def test_an_application_is_embedded_although_its_virtual_host_has_a_group(findings):
@@ -131,6 +139,15 @@ def test_a_python_home_of_another_python(findings, environment):
     assert code == 'GH0144' and 'is of Python 3.11' in text and f'Python {other} is asked for' in text
 
 
+@as_root
+def test_a_python_home_that_the_user_of_its_group_cannot_reach(findings, environment, tmp_directory):
+    home = environment(PYTHONS[-1])
+    tmp_directory.chmod(0o700)
+    (code, text), = findings(f'WSGIDaemonProcess one user=games python-home={home}\n'
+                             f'WSGIScriptAlias / {APP} process-group=one\n')
+    assert code == 'GH0144' and f'directory {tmp_directory} is closed to user games' in text
+
+
 def test_a_python_home_that_fits_is_fine(findings, venv):
     version, home = venv
     assert findings(f'WSGIDaemonProcess one python-home={home}\nWSGIScriptAlias / {APP} process-group=one\n'
@@ -152,7 +169,6 @@ def test_a_script_that_the_user_of_its_group_cannot_reach(findings, tmp_director
 
 @as_root
 def test_a_script_that_a_supplementary_group_may_read_is_fine(findings, tmp_directory):
-    import grp
     (tmp_directory / 'app.wsgi').write_text('')
     os.chown(tmp_directory, 0, grp.getgrnam('games').gr_gid)
     tmp_directory.chmod(0o750)

@@ -10,7 +10,7 @@ TEST_GROUP(Doctor) {
   ConfigurationFacts facts;
 
   GroupFact& group(const char* name, std::size_t server = 0) {
-    facts.groups.push_back({name, "a.conf:1", {}, {server}, false});
+    facts.groups.push_back({name, "a.conf:1", {}, {server}, {server}, false});
     return facts.groups.back();
   }
   GroupReference& reference(const char* name) {
@@ -52,6 +52,20 @@ TEST(Doctor, AGroupThatIsNotDefined) {
 TEST(Doctor, VariablesAndEmbeddedModeNeedNoDefinition) {
   for (const char* name : {"%{GLOBAL}", "%{ENV:group}", "%{SERVER}"}) reference(name);
   finds_none(Message::kGroupUndefined);
+}
+
+TEST(Doctor, AGroupOfAVirtualHostWithAnotherName) {
+  group("shop", 1);
+  reference("shop").server = 2;
+  finds(Message::kGroupOutOfReach, "names process group \"shop\", which belongs to a virtual host of another");
+  facts.groups[0].reachable_from = {1, 2};
+  finds_none(Message::kGroupOutOfReach);
+}
+
+TEST(Doctor, WhatTheMainServerSaysIsForThoseWhoReachTheGroup) {
+  group("shop", 1);
+  reference("shop");
+  finds_none(Message::kGroupOutOfReach);
 }
 
 TEST(Doctor, AGroupThatNobodyUses) {
@@ -160,19 +174,29 @@ TEST(Doctor, RequirementsOfAnOuterSectionAreNotKnown) {
 }
 
 TEST(Doctor, AHomeThatIsNoDirectoryOrNoEnvironment) {
-  facts.environments = {{"python-home=/x of WSGIDaemonProcess a", false, "", "", false}};
+  facts.environments = {{"python-home=/x of WSGIDaemonProcess a", false, "", "", false, "", {}}};
   finds(Message::kPythonHomeWrong, "python-home=/x of WSGIDaemonProcess a is no directory");
-  facts.environments = {{"WSGIPythonHome /x", true, "", "", false}};
+  facts.environments = {{"WSGIPythonHome /x", true, "", "", false, "", {}}};
   finds(Message::kPythonHomeWrong, "WSGIPythonHome /x is no environment");
 }
 
 TEST(Doctor, AHomeOfAnotherPython) {
-  facts.environments = {{"WSGIPythonHome /x", true, "3.11", "3.12", false}};
+  facts.environments = {{"WSGIPythonHome /x", true, "3.11", "3.12", false, "", {}}};
   finds(Message::kPythonHomeWrong, "WSGIPythonHome /x is of Python 3.11, but Python 3.12 is asked for");
 }
 
+TEST(Doctor, AHomeThatIsClosedToWhoRunsIt) {
+  EnvironmentFact home{"python-home=/x", true, "3.11", "", false, "/proc/1/no-such-file", std::nullopt};
+  facts.environments = {home};
+  finds_none(Message::kPythonHomeWrong);
+  facts.environments[0].reader = base::Identity();
+  finds(Message::kPythonHomeWrong, "python-home=/x cannot be used: /proc/1/no-such-file does not exist");
+}
+
 TEST(Doctor, AHomeThatFits) {
-  facts.environments = {{"a", true, "3.11", "3.11", false}, {"b", true, "3.11", "", false}, {"c", true, "", "", true}};
+  facts.environments = {{"a", true, "3.11", "3.11", false, "", {}},
+                        {"b", true, "3.11", "", false, "", {}},
+                        {"c", true, "", "", true, "", {}}};
   finds_none(Message::kPythonHomeWrong);
 }
 
@@ -180,7 +204,7 @@ TEST(Doctor, AScriptThatItsReaderCannotReach) {
   ApplicationFact& one = application("/a");
   one.script = "/proc/self/no-such-file";
   finds_none(Message::kScriptClosedToGroup);
-  one.reader_known = true;
+  one.reader = base::Identity();
   finds(Message::kScriptClosedToGroup,
         "WSGIScriptAlias /a at a.conf:3: script /proc/self/no-such-file cannot be read: /proc/");
   one.script = "/dev/null";
