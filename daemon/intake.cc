@@ -3,13 +3,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "base/log.h"
 
@@ -19,18 +19,6 @@ namespace {
 // After a broken ticket: when descriptors have run out, other workers may fare better.
 constexpr base::Micros kPause = std::chrono::milliseconds(20);
 
-void on_wake(int) {}
-
-// A signal that nothing else sends or minds. Its handler only makes recvmsg start again.
-int wake_signal() { return SIGRTMIN; }
-
-void install_wake_signal() {
-  struct sigaction action {};
-  action.sa_handler = on_wake;
-  action.sa_flags = SA_RESTART;  // a busy thread is not disturbed by a late one
-  sigaction(wake_signal(), &action, nullptr);
-}
-
 void put_over(int fd, int number) {
   while (dup3(fd, number, O_CLOEXEC) < 0 && (errno == EINTR || errno == EBUSY)) {
   }
@@ -38,36 +26,74 @@ void put_over(int fd, int number) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Intake>> Intake::create(int queue, std::size_t threads) {
+base::Result<std::unique_ptr<Intake>> Intake::create(int queue) {
   base::Result<std::pair<base::UniqueFd, base::UniqueFd>> pair = base::socket_pair(SOCK_SEQPACKET);
   if (!pair) return pair.error();
-  install_wake_signal();
-  return std::unique_ptr<Intake>(new Intake(queue, std::move(pair->first), threads));
+  base::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  base::UniqueFd stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  std::unique_ptr<Intake> intake(new Intake(queue, std::move(pair->first), std::move(epoll), std::move(stop)));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = intake->stop_.get();
+  if (epoll_ctl(intake->epoll_.get(), EPOLL_CTL_ADD, intake->stop_.get(), &event) != 0 || !intake->watch_queue())
+    return base::os_error(base::Message::kSystemCall, "the group's queue cannot be watched");
+  return intake;
 }
 
-Intake::Taken Intake::take(std::size_t thread, wire::Ticket* ticket, base::UniqueFd* channel) {
-  Waiter& waiter = waiters_[thread];
-  waiter.thread.store(pthread_self(), std::memory_order_relaxed);
-  for (;;) {
-    std::array<std::byte, wire::kTicketSize> bytes;
-    waiter.waiting.store(true);
-    const ssize_t got = base::receive_with_fd(queue_, bytes, channel, 0);
-    const int failure = errno;
-    waiter.waiting.store(false);
+bool Intake::watch_queue() {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLEXCLUSIVE;
+  event.data.fd = queue_;
+  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, queue_, &event) == 0;
+}
 
-    if (got > 0 && channel->valid() && wire::decode({bytes.data(), static_cast<std::size_t>(got)}, ticket))
-      return Taken::kTicket;
-    channel->reset();
-    if (got < 0 && failure != EBADMSG) {
-      base::log({base::Message::kSystemCall, failure, "the group's queue cannot be read"});
-      return Taken::kEnd;
+void Intake::requeue() {
+  const base::MutexLock lock(place_);
+  if (closed_.load()) return;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue_, nullptr);
+  watch_queue();
+}
+
+Intake::Taken Intake::take(wire::Ticket* ticket, int* channel) {
+  for (;;) {
+    epoll_event event{};
+    waiting_.fetch_add(1, std::memory_order_relaxed);
+    const int ready = epoll_wait(epoll_.get(), &event, 1, -1);
+    waiting_.fetch_sub(1, std::memory_order_relaxed);
+    if (closed_.load()) return Taken::kEnd;
+    if (ready <= 0) continue;
+    if (event.data.fd != queue_) {
+      *channel = event.data.fd;
+      if (kept_.begin(*channel)) return Taken::kNext;
+      continue;
     }
-    // An empty message reads like end-of-file.
-    if (got == 0 && has_ended()) return Taken::kEnd;
-    base::log(base::Message::kTicketBroken, "a ticket of %zd bytes was dropped: %s", got,
-              got < 0 ? "its descriptor did not arrive" : "malformed, or without a descriptor");
-    usleep(static_cast<useconds_t>(kPause.count()));
+    const Receipt receipt = receive_ticket(ticket, channel);
+    if (receipt == Receipt::kTicket) return Taken::kTicket;
+    if (receipt == Receipt::kEnd) return Taken::kEnd;
   }
+}
+
+Intake::Receipt Intake::receive_ticket(wire::Ticket* ticket, int* channel) {
+  std::array<std::byte, wire::kTicketSize> bytes;
+  base::UniqueFd arrived;
+  const ssize_t got = base::receive_with_fd(queue_, bytes, &arrived, MSG_DONTWAIT);
+  const int failure = errno;
+  if (got < 0 && failure == EAGAIN) return Receipt::kNothing;
+  if (got > 0 && arrived.valid() && wire::decode({bytes.data(), static_cast<std::size_t>(got)}, ticket)) {
+    requeue();
+    *channel = arrived.release();
+    return Receipt::kTicket;
+  }
+  if (got < 0 && failure != EBADMSG) {
+    base::log({base::Message::kSystemCall, failure, "the group's queue cannot be read"});
+    return Receipt::kEnd;
+  }
+  // An empty message reads like end-of-file.
+  if (got == 0 && has_ended()) return Receipt::kEnd;
+  base::log(base::Message::kTicketBroken, "a ticket of %zd bytes was dropped: %s", got,
+            got < 0 ? "its descriptor did not arrive" : "malformed, or without a descriptor");
+  usleep(static_cast<useconds_t>(kPause.count()));
+  return Receipt::kNothing;
 }
 
 bool Intake::has_ended() const {
@@ -76,17 +102,21 @@ bool Intake::has_ended() const {
 
 void Intake::close() {
   if (closed_.exchange(true)) return;
-  // From here on a recvmsg on this number meets the dead end; one that waits already is made to start again.
-  // Nothing is missed: a thread that is not seen waiting has not yet looked up the number.
-  put_over(dead_end_.get(), queue_);
-  for (std::size_t i = 0; i < threads_; ++i) {
-    if (waiters_[i].waiting.load()) pthread_kill(waiters_[i].thread.load(std::memory_order_relaxed), wake_signal());
+  {
+    // The set watches what the number stands for now, and would go on doing so.
+    const base::MutexLock lock(place_);
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue_, nullptr);
+    put_over(dead_end_.get(), queue_);
   }
+  eventfd_write(stop_.get(), 1);
+  kept_.stop();
 }
 
 void Intake::close_after_fork() {
   closed_.store(true);
   put_over(dead_end_.get(), queue_);
+  put_over(dead_end_.get(), epoll_.get());
+  kept_.cover(dead_end_.get());
 }
 
 }  // namespace gatehoused

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A worker's end of the group's queue. Each free thread waits in recvmsg itself: the kernel then wakes exactly
-// one thread per ticket, the one that has waited longest in any worker, which spreads tickets evenly over the
-// processes and costs one system call. (EPOLLEXCLUSIVE was measured: it prefers the process that registered
-// first until all of its threads are busy, and wakes more threads than there are tickets.)
-
-#include <pthread.h>
+// Where a worker's free threads wait: for tickets in the group's queue, and for requests on channels that are kept.
+// One epoll set a worker. The queue is in it with EPOLLEXCLUSIVE, so that a ticket wakes one thread of one worker. The
+// kernel asks the workers in the order in which they put the queue into their sets, and always the first one first;
+// so a worker that has taken a ticket puts it in again, behind the others. Then the tickets go round.
 
 #include <atomic>
 #include <cstddef>
 #include <memory>
 
+#include "base/mutex.h"
 #include "base/posix.h"
 #include "base/result.h"
+#include "daemon/kept_channels.h"
 #include "wire/message.h"
 
 namespace gatehoused {
@@ -22,38 +22,51 @@ class Intake {
  public:
   enum class Taken {
     kTicket,
-    kEnd  // no ticket will come any more: close() was called, or the last httpd child has gone
+    kNext,  // something has come on a kept channel, which is the calling thread's now
+    kEnd    // nothing will come any more: close() was called, or the last httpd child has gone
   };
 
   // queue: the descriptor's number; it stays the caller's, and close() puts another socket under that number.
-  static base::Result<std::unique_ptr<Intake>> create(int queue, std::size_t threads);
+  static base::Result<std::unique_ptr<Intake>> create(int queue);
 
-  // Blocks until there is a ticket or an end. A broken ticket is logged and skipped. Each thread its own index.
-  Taken take(std::size_t thread, wire::Ticket* ticket, base::UniqueFd* channel);
+  // Blocks until there is something or an end. *channel: of the ticket, the caller's; or the kept one. A broken ticket
+  // is logged and skipped. Any thread.
+  Taken take(wire::Ticket* ticket, int* channel);
 
-  // Leaves the queue: every take(), waiting or to come, returns kEnd unless it has a ticket already. Any thread,
-  // any number of times.
+  KeptChannels& kept() { return kept_; }
+  // Threads that wait in take(). A hint.
+  std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+
+  // Leaves the queue: every take(), waiting or to come, returns kEnd unless it has something already; idle channels are
+  // closed. Any thread, any number of times.
   void close();
 
-  // In a process that the application forked: lets go of the queue. Async-signal-safe.
+  // In a process that the application forked: lets go of the queue and of every kept channel. Async-signal-safe.
   void close_after_fork();
   // A connected socket without peer: reads end-of-file, writes EPIPE. To be dup2'ed over descriptors whose
   // number must stay taken.
   int dead_end() const { return dead_end_.get(); }
 
  private:
-  struct Waiter {
-    std::atomic<bool> waiting = false;
-    std::atomic<pthread_t> thread{};
-  };
-  Intake(int queue, base::UniqueFd dead_end, std::size_t threads)
-      : queue_(queue), dead_end_(std::move(dead_end)), threads_(threads), waiters_(new Waiter[threads]) {}
+  Intake(int queue, base::UniqueFd dead_end, base::UniqueFd epoll, base::UniqueFd stop)
+      : queue_(queue),
+        dead_end_(std::move(dead_end)),
+        epoll_(std::move(epoll)),
+        stop_(std::move(stop)),
+        kept_(epoll_.get()) {}
+  bool watch_queue();
+  void requeue();
+  enum class Receipt { kTicket, kNothing, kEnd };
+  Receipt receive_ticket(wire::Ticket* ticket, int* channel);
   bool has_ended() const;
 
-  int queue_;
+  const int queue_;
   base::UniqueFd dead_end_;
-  std::size_t threads_;
-  std::unique_ptr<Waiter[]> waiters_;
+  base::UniqueFd epoll_;
+  base::UniqueFd stop_;  // eventfd, for ever readable after close()
+  KeptChannels kept_;
+  base::Mutex place_;  // of the queue in the set
+  std::atomic<std::size_t> waiting_ = 0;
   std::atomic<bool> closed_ = false;
 };
 

@@ -39,10 +39,11 @@ gatehouse_text text(std::string_view view) { return {view.data(), view.size()}; 
 // One request. The host table's functions find it as their context.
 class Session {
  public:
-  Session(const SessionContext& context, const wire::Ticket& ticket, int channel, SessionBuffers* buffers);
-  Served run(std::int64_t deadline_us);
+  Session(const SessionContext& context, std::uint32_t request, int channel, SessionBuffers* buffers);
+  // peeked: bytes of a first part on a kept channel that are in the buffers already, and in the channel; 0: a ticket's.
+  Served run(std::size_t peeked);
 
-  void entered();
+  gatehouse_io entered();
   std::int64_t read_body(void* into, std::size_t size);
   const char* read_error() const { return read_error_; }
   gatehouse_io send_head(const gatehouse_response_head& head);
@@ -51,11 +52,14 @@ class Session {
   void log(gatehouse_level level, std::string_view line);
 
  private:
-  bool read_first_part();
+  bool read_first_part(std::size_t peeked);
   bool decode_head();
   void consume_first_part();
+  bool is_withdrawn() const;
+  void decline();
   void handle(gatehouse_outcome* outcome);
-  void end(const gatehouse_outcome& outcome);
+  Served end(const gatehouse_outcome& outcome);
+  bool keep();
 
   std::int64_t receive_body(void* into, std::size_t size);
   std::int64_t read_failed(const char* error);
@@ -72,6 +76,7 @@ class Session {
   const int channel_;
   const Micros timeout_;
   const std::int64_t taken_us_ = base::wall_clock_us();
+  const Micros taken_ = base::now();
   SessionBuffers& buffers_;
   std::string& output_;
   FrameDecoder decoder_;
@@ -82,37 +87,41 @@ class Session {
   std::size_t unread_size_ = 0;
   wire::RequestHead head_;
   bool more_body_ = false;
+  bool on_kept_channel_ = false;
   bool entered_ = false;
   bool gone_ = false;  // nothing can be sent any more
   bool head_refused_ = false;
   const char* read_error_ = "";
 };
 
-Session::Session(const SessionContext& context, const wire::Ticket& ticket, int channel, SessionBuffers* buffers)
+Session::Session(const SessionContext& context, std::uint32_t request, int channel, SessionBuffers* buffers)
     : context_(context),
       spec_(context.launch->spec),
-      request_(ticket.request),
+      request_(request),
       channel_(channel),
       timeout_(spec_.socket_timeout > 0 ? spec_.socket_timeout : context.launch->default_timeout),
       buffers_(*buffers),
       output_(buffers->output()),
-      decoder_(wire::Sender::kChild, ticket.request) {
+      decoder_(wire::Sender::kChild, request) {
   output_.clear();
 }
 
 // Peeks, so that all of the first part stays in the channel until the application is entered. Of a part larger
 // than what is there, bytes must be taken to make room, but never its last one.
-bool Session::read_first_part() {
+bool Session::read_first_part(std::size_t peeked) {
   std::byte* buffer = buffers_.input(kInputSize);
   std::size_t taken = 0;
   std::size_t part = 0;
-  for (;;) {
-    const std::size_t room = std::max(part, buffers_.input_capacity()) - taken;
-    buffer = buffers_.input(taken + room, taken);
-    iovec piece{buffer + taken, room};
-    const ssize_t peeked = wire::receive(channel_, std::span(&piece, 1), MSG_PEEK, timeout_);
-    if (peeked <= 0) return false;
-    const std::size_t have = taken + static_cast<std::size_t>(peeked);
+  for (;; peeked = 0) {
+    if (peeked == 0) {
+      const std::size_t room = std::max(part, buffers_.input_capacity()) - taken;
+      buffer = buffers_.input(taken + room, taken);
+      iovec piece{buffer + taken, room};
+      const ssize_t size = wire::receive(channel_, std::span(&piece, 1), MSG_PEEK, timeout_);
+      if (size <= 0) return false;
+      peeked = static_cast<std::size_t>(size);
+    }
+    const std::size_t have = taken + peeked;
     if (part == 0 && have >= kHeadOfPart) {
       part = wire::peek_first_part_size({buffer, have});
       if (part == 0) {
@@ -126,7 +135,7 @@ bool Session::read_first_part() {
       unread_size_ = part - taken;
       return true;
     }
-    piece = {buffer + taken, have - taken};
+    iovec piece{buffer + taken, peeked};
     const ssize_t received = wire::receive(channel_, std::span(&piece, 1), 0, timeout_);
     if (received <= 0) return false;
     taken += static_cast<std::size_t>(received);
@@ -157,14 +166,33 @@ void Session::consume_first_part() {
   }
 }
 
-void Session::entered() {
+gatehouse_io Session::entered() {
   entered_ = true;
   consume_first_part();
-  if (!more_body_ || gone_) return;
+  if (gone_) return GATEHOUSE_GONE;
+  if (is_withdrawn()) {
+    decline();
+    gone_ = true;
+    return GATEHOUSE_GONE;
+  }
+  if (!more_body_) return GATEHOUSE_OK;
   // The channel is empty this way but for log lines; if those fill it, read_body sends what is left of it.
   wire::append_frame_header({FrameType::kStarted, 0, 0, request_}, &output_);
   const ssize_t sent = wire::send_now(channel_, base::as_bytes(output_));
   if (sent > 0) output_.erase(0, static_cast<std::size_t>(sent));
+  return GATEHOUSE_OK;
+}
+
+// After the first part was consumed, in this order (frame.h).
+bool Session::is_withdrawn() const {
+  if (!on_kept_channel_ || base::now().count() - head_.submitted_us < wire::kMayBeWithdrawn.count()) return false;
+  std::byte byte;
+  return wire::peek_now(channel_, {&byte, 1}) == 0;
+}
+
+void Session::decline() {
+  wire::append_frame_header({FrameType::kDeclined, 0, 0, request_}, &output_);
+  if (!gone_) flush();
 }
 
 std::int64_t Session::read_body(void* into, std::size_t size) {
@@ -354,7 +382,7 @@ void Session::garbage(const char* reason) {
 
 const gatehouse_request_calls kCalls = {
     sizeof(gatehouse_request_calls),
-    [](void* request) noexcept { static_cast<Session*>(request)->entered(); },
+    [](void* request) noexcept { return static_cast<Session*>(request)->entered(); },
     [](void* request, void* into, std::size_t size) noexcept {
       return static_cast<Session*>(request)->read_body(into, size);
     },
@@ -407,27 +435,37 @@ void Session::handle(gatehouse_outcome* outcome) {
 }
 
 // The rest of the response and END in one piece. Without END the child sees that the response is cut.
-void Session::end(const gatehouse_outcome& outcome) {
-  if (gone_ || (outcome.result == GATEHOUSE_ABORTED && !head_refused_)) return;
+Served Session::end(const gatehouse_outcome& outcome) {
   if (outcome.result == GATEHOUSE_DECLINED) {
-    wire::append_frame_header({FrameType::kDeclined, 0, 0, request_}, &output_);
-  } else {
-    consume_first_part();
-    wire::End end{static_cast<std::uint8_t>(outcome.result), static_cast<std::uint16_t>(outcome.status)};
-    if (head_refused_) end = {GATEHOUSE_FAILED, 500};
-    wire::append_end(end, request_, &output_);
+    decline();
+    return Served::kStale;
   }
-  flush();
+  if (gone_ || (outcome.result == GATEHOUSE_ABORTED && !head_refused_)) return Served::kDone;
+  consume_first_part();
+  wire::End end{static_cast<std::uint8_t>(outcome.result), static_cast<std::uint16_t>(outcome.status)};
+  if (head_refused_) end = {GATEHOUSE_FAILED, 500};
+  const bool is_kept = keep();
+  if (is_kept) {
+    end.worker = context_.worker;
+    end.free = static_cast<std::uint16_t>(std::min<std::size_t>(context_.intake->waiting() + 1, UINT16_MAX));
+    end.taken_us = static_cast<std::uint32_t>(std::min<std::int64_t>((base::now() - taken_).count(), UINT32_MAX));
+  }
+  wire::append_end(end, request_, is_kept ? wire::kKept : 0, &output_);
+  return flush() == GATEHOUSE_OK && is_kept ? Served::kKept : Served::kDone;
 }
 
-Served Session::run(std::int64_t deadline_us) {
-  if (deadline_us != 0 && base::now().count() >= deadline_us) return Served::kDone;
-  if (!read_first_part() || !decode_head()) return Served::kDone;
+// Only a channel that holds nothing of this request any more.
+bool Session::keep() {
+  return context_.intake != nullptr && !more_body_ && !gone_ && context_.intake->kept().adopt(channel_);
+}
+
+Served Session::run(std::size_t peeked) {
+  on_kept_channel_ = peeked > 0;
+  if (!read_first_part(peeked) || !decode_head()) return Served::kDone;
   if (context_.slot != nullptr) describe(*context_.slot, head_.summary);
   gatehouse_outcome outcome{sizeof outcome, GATEHOUSE_FAILED, 500};
   handle(&outcome);
-  end(outcome);
-  return outcome.result == GATEHOUSE_DECLINED ? Served::kStale : Served::kDone;
+  return end(outcome);
 }
 
 }  // namespace
@@ -451,7 +489,21 @@ void SessionBuffers::shrink() {
 }
 
 Served serve_ticket(const SessionContext& context, const wire::Ticket& ticket, int channel, SessionBuffers* buffers) {
-  const Served served = Session(context, ticket, channel, buffers).run(ticket.deadline_us);
+  if (ticket.deadline_us != 0 && base::now().count() >= ticket.deadline_us) return Served::kDone;
+  const Served served = Session(context, ticket.request, channel, buffers).run(0);
+  buffers->shrink();
+  return served;
+}
+
+Served serve_next(const SessionContext& context, int channel, SessionBuffers* buffers) {
+  std::byte* buffer = buffers->input(kInputSize);
+  const ssize_t peeked = wire::peek_now(channel, {buffer, buffers->input_capacity()});
+  if (peeked < 0 && errno == EAGAIN) return Served::kKept;
+  if (peeked <= 0) return Served::kDone;
+  // Whoever sent the head says which request it is; from then on all frames must agree.
+  wire::FrameHeader header{};
+  wire::decode_frame_header({buffer, static_cast<std::size_t>(peeked)}, &header);
+  const Served served = Session(context, header.request, channel, buffers).run(static_cast<std::size_t>(peeked));
   buffers->shrink();
   return served;
 }

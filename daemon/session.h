@@ -2,7 +2,7 @@
 #pragma once
 
 // The worker's side of one request: the host table of wsgi/engine_abi.h over one private channel.
-// Thread: the worker thread that took the ticket; its buffers are its own and are used again for the next one.
+// Thread: the worker thread that owns the channel; its buffers are its own and are used again for the next request.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/posix.h"
+#include "daemon/intake.h"
 #include "daemon/slots.h"
 #include "wire/group_spec.h"
 #include "wire/message.h"
@@ -21,8 +22,10 @@ namespace gatehoused {
 struct SessionContext {
   const gatehouse_engine_table* engine;
   const wire::Launch* launch;
-  ThreadSlot* slot;        // is told what the request is once its head is read; nullptr: nobody is told
-  std::int32_t thread_id;  // mod_wsgi.thread_id
+  ThreadSlot* slot;          // is told what the request is once its head is read; nullptr: nobody is told
+  std::int32_t thread_id;    // mod_wsgi.thread_id
+  Intake* intake = nullptr;  // where channels are kept; nullptr: none is
+  std::uint16_t worker = 0;  // as END tells
 };
 
 // A thread's memory from one request to the next. Grows to what a request needs; shrinks after large ones.
@@ -42,12 +45,16 @@ class SessionBuffers {
 };
 
 enum class Served {
-  kDone,  // answered, failed or dropped: the thread may take another ticket
-  kStale  // the engine declined, its code is old: the ticket was given back and the worker must leave the queue
+  kDone,  // answered, failed or dropped: the caller closes the channel
+  kKept,  // answered, or nothing came; the channel is intake->kept()'s and the caller finishes it there
+  kStale  // the engine declined, its code is old: the request was given back and the worker must leave the queue
 };
 
-// Serves one ticket from start to end; the caller then closes the channel. Blocks; each wait for the child is bounded
-// by socket-timeout. A ticket past its deadline is dropped unstarted. Garbage on the channel is logged and ends it.
+// Serves one ticket from start to end. Blocks; each wait for the child is bounded by socket-timeout. A ticket past its
+// deadline is dropped unstarted. Garbage on the channel is logged and ends it.
 Served serve_ticket(const SessionContext& context, const wire::Ticket& ticket, int channel, SessionBuffers* buffers);
+
+// Serves the request that has come on a kept channel; kKept at once when none has.
+Served serve_next(const SessionContext& context, int channel, SessionBuffers* buffers);
 
 }  // namespace gatehoused

@@ -43,7 +43,7 @@ TurnedAway turn_away_one(int queue, std::string_view reason) {
     return TurnedAway::kOne;
   std::string answer;
   wire::append_log(base::Level::kError, reason, ticket.request, &answer);
-  wire::append_end({GATEHOUSE_FAILED, kServiceUnavailable}, ticket.request, &answer);
+  wire::append_end({GATEHOUSE_FAILED, kServiceUnavailable}, ticket.request, 0, &answer);
   discard_input(channel.get());
   // Fits into the empty buffer of a fresh socket. A child that has given up is not our concern.
   [[maybe_unused]] const ssize_t sent = send(channel.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -34,6 +34,8 @@ using base::Micros;
 
 // For atexit handlers and process_stopping callbacks when the requests have used up the time.
 constexpr Micros kLeastTimeToStop = std::chrono::seconds(1);
+// A channel that is kept and not used is closed after once to twice this time.
+constexpr Micros kLookAtKept = std::chrono::seconds(5);
 
 class Worker {
  public:
@@ -44,7 +46,7 @@ class Worker {
   struct Thread {
     Worker* worker = nullptr;
     std::size_t index = 0;
-    std::atomic<int> channel = -1;  // of the request in hand
+    std::atomic<int> channel = -1;  // of the ticket in hand
   };
 
   bool prepare();
@@ -86,7 +88,7 @@ bool Worker::prepare() {
   set_title(title_of_worker(born_.launch->spec));
   if (!end_with_parent(born_.zygote)) return false;
 
-  base::Result<std::unique_ptr<Intake>> intake = Intake::create(born_.queue, threads_.size());
+  base::Result<std::unique_ptr<Intake>> intake = Intake::create(born_.queue);
   wake_ = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!signals || !intake || !wake_.valid()) {
     base::log(Message::kOutOfDescriptors, "a worker of group '%s' could not begin", born_.launch->spec.name.c_str());
@@ -125,21 +127,37 @@ void* Worker::on_thread_start(void* argument) noexcept {
 }
 
 void Worker::serve(Thread& thread) {
-  ThreadSlot& slot = born_.slots[thread.index];
-  const SessionContext context{born_.engine, born_.launch, &slot, static_cast<std::int32_t>(thread.index) + 1};
+  const SessionContext context{born_.engine,
+                               born_.launch,
+                               &born_.slots[thread.index],
+                               static_cast<std::int32_t>(thread.index) + 1,
+                               intake_.get(),
+                               static_cast<std::uint16_t>(born_.slot)};
+  KeptChannels& kept = intake_->kept();
   SessionBuffers buffers;
   wire::Ticket ticket;
-  base::UniqueFd channel;
-  while (intake_->take(thread.index, &ticket, &channel) == Intake::Taken::kTicket) {
-    hold(slot, base::now());
-    thread.channel.store(channel.get(), std::memory_order_release);
-    const Served served = serve_ticket(context, ticket, channel.get(), &buffers);
+  int channel = -1;
+  Served served = Served::kDone;
+  for (Intake::Taken taken = intake_->take(&ticket, &channel); taken != Intake::Taken::kEnd;) {
+    hold(*context.slot, base::now());
+    if (taken == Intake::Taken::kTicket) {
+      thread.channel.store(channel, std::memory_order_release);
+      served = serve_ticket(context, ticket, channel, &buffers);
+      thread.channel.store(-1, std::memory_order_release);
+    } else {
+      served = serve_next(context, channel, &buffers);
+    }
+    let_go(*context.slot);
     // An application that forked and let the child return: it is not ours to serve with.
     if (is_application_child_.load()) _exit(0);
-    thread.channel.store(-1, std::memory_order_release);
-    channel.reset();
-    let_go(slot);
     if (served == Served::kStale) leave("script_reload");
+    if (served != Served::kKept) {
+      kept.close(channel);
+    } else if (!kept.finish(channel)) {
+      taken = Intake::Taken::kNext;  // the next request has come meanwhile
+      continue;
+    }
+    taken = intake_->take(&ticket, &channel);
   }
   leave("graceful_signal");
 }
@@ -162,8 +180,9 @@ void Worker::hurry(Ending ending) {
 void Worker::wait_for_end() {
   bool leash_held = true;
   while (running_.load() > 0 && !deadline_.passed()) {
+    const base::Deadline wake = base::Deadline::at(std::min(deadline_.when(), base::now() + kLookAtKept));
     pollfd events[] = {{signals_->fd(), POLLIN, 0}, {wake_.get(), POLLIN, 0}, {leash_held ? born_.leash : -1, 0, 0}};
-    poll(events, 3, deadline_.poll_timeout());
+    if (poll(events, 3, wake.poll_timeout()) == 0) intake_->kept().close_unused();
     while (const int number = signals_->take()) {
       hurry(number == SIGUSR1 ? Ending::kPeaceful : Ending::kPrompt);
       leave(number == SIGUSR1 ? "graceful_signal" : "shutdown_signal");

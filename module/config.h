@@ -13,6 +13,7 @@
 
 #include "module/doctor_rules.h"
 #include "module/httpd_api.h"
+#include "module/kept_channels.h"
 #include "wire/group_spec.h"
 
 namespace httpd {
@@ -68,6 +69,7 @@ struct DaemonGroup {
   std::vector<std::string> again;      // places of further definitions, equal in every option
   wire::Launch launch;                 // resolved by post_config
   int queue = -1;                      // write end of the queue; owned by daemon_spawn, valid in parent and children
+  KeptChannels* kept = nullptr;        // of this process; made by child_init, never destroyed: threads may use it
   bool one_application_group = false;  // design.md 9: its only application group lives in the main interpreter
 };
 

@@ -25,6 +25,8 @@ using base::Micros;
 
 constexpr int kMaxLost = 3;       // workers that die before they enter the application
 constexpr int kMaxDeclined = 64;  // workers that have stale code
+// What fits into the empty socket of a kept channel without waiting.
+constexpr std::size_t kMostOnKept = 96u << 10;
 // The queue's socket says POLLOUT only when three quarters of it are empty; a place may be free before.
 constexpr Micros kRetryQueue = std::chrono::milliseconds(20);
 
@@ -35,20 +37,28 @@ Micros socket_timeout(const request_rec* r, const wire::GroupSpec& spec) {
 class Forwarding {
  public:
   Forwarding(request_rec* r, const DaemonRequest& request, BodyReader* body, ResponseWriter* writer)
-      : r_(r), queue_(request.queue), spec_(*request.spec), head_(*request.head), body_(body), writer_(writer) {
+      : r_(r),
+        queue_(request.queue),
+        kept_(request.kept),
+        spec_(*request.spec),
+        head_(*request.head),
+        body_(body),
+        writer_(writer) {
     plan_.group = spec_.name;
     plan_.request = static_cast<std::uint32_t>(base::now().count());
     plan_.more_body = request.expects_continue && head_.content_length != 0;
     plan_.body_left = head_.content_length;
     plan_.head_request = (head_.request_flags & GATEHOUSE_HEAD_REQUEST) != 0;
     plan_.timeout = socket_timeout(r, spec_);
+    plan_.kept = kept_;
   }
   int run();
 
  private:
   bool make_first_part();
   bool read_first_body(std::string* into);
-  bool submit(base::UniqueFd* channel);
+  KeptChannels::InUse submit();
+  KeptChannels::InUse submit_to_kept();
   bool send_ticket(int worker_end);
   bool wait_for_room(Deadline deadline);
   bool fail(int status);
@@ -57,6 +67,7 @@ class Forwarding {
 
   request_rec* r_;
   int queue_;
+  KeptChannels* kept_;
   const wire::GroupSpec& spec_;
   const wire::RequestHead& head_;
   BodyReader* body_;
@@ -69,9 +80,12 @@ class Forwarding {
 int Forwarding::run() {
   if (!make_first_part()) return status_;
   plan_.queue_deadline = spec_.queue_timeout > 0 ? Deadline::after(Micros(spec_.queue_timeout)) : Deadline::never();
-  for (int lost = 0, declined = 0; lost < kMaxLost && declined < kMaxDeclined;) {
-    base::UniqueFd channel;
-    if (!submit(&channel)) return status_;
+  bool may_use_kept = true;
+  for (int lost = 0, declined = 0; lost < kMaxLost && declined < kMaxDeclined; may_use_kept = false) {
+    KeptChannels::InUse channel = may_use_kept ? submit_to_kept() : KeptChannels::InUse();
+    if (!channel.valid()) channel = submit();
+    if (!channel.valid()) return status_;
+    const bool was_kept = channel.was_kept();
     Relay relay(r_, plan_, std::move(channel), body_, writer_);
     switch (relay.run()) {
       case Relay::Result::kAnswered:
@@ -80,7 +94,7 @@ int Forwarding::run() {
         ++declined;
         break;
       case Relay::Result::kLost:
-        ++lost;
+        if (!was_kept) ++lost;  // else the worker may only have left
         break;
       case Relay::Result::kQueueTimeout:
         unavailable(Message::kQueueTimeout, "no thread took the request within queue-timeout");
@@ -135,20 +149,35 @@ bool Forwarding::read_first_body(std::string* into) {
   return true;
 }
 
-// A new channel with the first part in it, or as much of that as fits, and its ticket in the queue.
-bool Forwarding::submit(base::UniqueFd* channel) {
+// A kept channel with the first part in it. Invalid: there is none, or a ticket does better. One that the worker has
+// closed costs the send that fails.
+KeptChannels::InUse Forwarding::submit_to_kept() {
+  if (plan_.more_body || first_part_.size() > kMostOnKept) return {};
+  for (;;) {
+    KeptChannels::InUse channel = kept_->take(base::now());
+    if (!channel.valid()) return channel;
+    const ssize_t sent = wire::send_now(channel.get(), base::as_bytes(first_part_));
+    if (sent < 0) continue;
+    plan_.sent = static_cast<std::size_t>(sent);
+    return channel;
+  }
+}
+
+// A new channel with the first part in it, and its ticket in the queue. Invalid: status_ says why.
+KeptChannels::InUse Forwarding::submit() {
   base::Result<std::pair<base::UniqueFd, base::UniqueFd>> ends = base::socket_pair(SOCK_STREAM);
   if (!ends) {
     log_request(r_, ends.error());
     ask_to_retry(r_);
-    return fail(HTTP_SERVICE_UNAVAILABLE);
+    fail(HTTP_SERVICE_UNAVAILABLE);
+    return {};
   }
   auto& [ours, theirs] = ends.value();
+  wire::limit_wait(ours.get(), kFirstLook);
   const ssize_t sent = wire::send_now(ours.get(), base::as_bytes(first_part_));
   plan_.sent = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
-  if (!send_ticket(theirs.get())) return false;
-  *channel = std::move(ours);
-  return true;
+  if (!send_ticket(theirs.get())) return {};
+  return KeptChannels::InUse(std::move(ours));
 }
 
 bool Forwarding::send_ticket(int worker_end) {

@@ -6,6 +6,7 @@
 
 #include "module/brigade.h"
 #include "module/httpd_api.h"
+#include "module/kept_channels.h"
 #include "wire/group_spec.h"
 #include "wire/message.h"
 
@@ -13,6 +14,7 @@ namespace httpd {
 
 struct DaemonRequest {
   int queue;                      // write end of the group's queue
+  KeptChannels* kept;             // of the group in this process
   const wire::GroupSpec* spec;    // of the group: name, timeouts
   const wire::RequestHead* head;  // content_length 0: no body is read
   bool expects_continue;          // do not read the body before the application is entered

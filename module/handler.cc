@@ -94,6 +94,7 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
   head.script_mtime_us = target.script_mtime_us;
   head.request_start_us = facts->request_start_us;
   head.queue_start_us = base::wall_clock_us();
+  head.submitted_us = base::now().count();
   head.script = target.script;
   head.callable = target.callable;
   head.application_group = target.application_group;
@@ -105,7 +106,8 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
   head.environ.reserve(pairs.size());
   for (const gatehouse_pair& pair : pairs)
     head.environ.push_back({{pair.name.data, pair.name.size}, {pair.value.data, pair.value.size}});
-  return forward_to_daemon(r, {target.group->queue, &target.group->spec, &head, facts->expects_continue}, body, writer);
+  return forward_to_daemon(
+      r, {target.group->queue, target.group->kept, &target.group->spec, &head, facts->expects_continue}, body, writer);
 }
 
 }  // namespace

@@ -45,7 +45,11 @@ int on_monitor(apr_pool_t* /*pool*/, server_rec* /*s*/) noexcept {
 
 // --- In a child
 
-void on_child_init(apr_pool_t* pool, server_rec* s) noexcept { prepare_embedded(pool, s); }
+void on_child_init(apr_pool_t* pool, server_rec* s) noexcept {
+  for (DaemonGroup* group : configuration()->groups)
+    group->kept = new KeptChannels(static_cast<std::size_t>(group->spec.processes));
+  prepare_embedded(pool, s);
+}
 
 // httpd gives its threads some ten seconds and then kills the child; they should not spend them on waiting for workers.
 void on_child_stopping(apr_pool_t* /*pool*/, int graceful) noexcept {

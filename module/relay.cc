@@ -26,8 +26,6 @@ constexpr std::size_t kFrames = 32u << 10;      // one read of frames
 constexpr std::size_t kBlock = 64u << 10;       // one read of body bytes, either way
 constexpr std::size_t kDirectBody = 16u << 10;  // so much of a body frame is read into memory that httpd sends from
 constexpr std::size_t kPassOn = 64u << 10;      // appended bytes that are worth a pass through httpd's filters
-// A request that has shown no sign of life is looked at after so long, then after twice that, and so on.
-constexpr Micros kFirstLook = std::chrono::milliseconds(50);
 constexpr Micros kLongestLook = std::chrono::seconds(1);
 
 long long seconds(Micros duration) { return static_cast<long long>(duration.count() / 1'000'000); }
@@ -36,10 +34,12 @@ long long seconds(Micros duration) { return static_cast<long long>(duration.coun
 
 void ask_to_retry(request_rec* r) { apr_table_setn(r->err_headers_out, "Retry-After", "1"); }
 
-Relay::Relay(request_rec* r, const RelayPlan& plan, base::UniqueFd channel, BodyReader* body, ResponseWriter* writer)
+Relay::Relay(request_rec* r, const RelayPlan& plan, KeptChannels::InUse channel, BodyReader* body,
+             ResponseWriter* writer)
     : r_(r),
       plan_(plan),
       channel_(std::move(channel)),
+      interruptible_(channel_.get()),
       body_(body),
       writer_(writer),
       reader_(plan.request, plan.more_body ? ResponseReader::Body::kFollows : ResponseReader::Body::kInFirstPart,
@@ -58,14 +58,22 @@ Relay::Result Relay::run() {
 Relay::Flow Relay::step() {
   if (body_due_ && to_send_.empty()) {
     // Reading the client may block for long: what the worker has sent goes on first.
-    return receive() == Flow::kOver ? Flow::kOver : read_client();
+    return receive(Wait::kNo) == Flow::kOver ? Flow::kOver : read_client();
   }
+  if (may_wait_in_call()) return receive(Wait::kInCall);
   const auto events = static_cast<short>(to_send_.empty() ? POLLIN : POLLIN | POLLOUT);
   const int ready = base::wait_for(channel_.get(), events, next_deadline());
   if (ready == 0) return on_silence();
   if (ready < 0) return on_close(errno);
   if ((ready & POLLOUT) != 0 && send() == Flow::kOver) return Flow::kOver;
-  return (ready & ~POLLOUT) != 0 ? receive() : Flow::kContinue;
+  return (ready & ~POLLOUT) != 0 ? receive(Wait::kNo) : Flow::kContinue;
+}
+
+// An answer that comes soon, with nothing to be sent meanwhile, costs one system call: the wait is that of the
+// receive itself, up to kFirstLook. Whatever takes longer is waited for by poll, whose deadline is exact.
+bool Relay::may_wait_in_call() const {
+  if (silent_ || !to_send_.empty() || plan_.timeout < kFirstLook) return false;
+  return plan_.queue_deadline.is_never() || plan_.queue_deadline.when() - base::now() > kFirstLook;
 }
 
 Deadline Relay::next_deadline() const {
@@ -79,6 +87,7 @@ Deadline Relay::next_deadline() const {
 Relay::Flow Relay::on_silence() {
   if (may_be_queued()) {
     look_ = std::min(2 * look_, kLongestLook);
+    if (channel_.was_kept() && withdraw()) return over(Result::kLost);
     if (first_part_sent_ && !wire::has_unread(channel_.get())) {
       entered_ = true;
       progress();
@@ -91,6 +100,17 @@ Relay::Flow Relay::on_silence() {
   log_request(r_, Message::kResponseTimeout, "group '%.*s': the application sent nothing for %lld s",
               static_cast<int>(plan_.group.size()), plan_.group.data(), seconds(plan_.timeout));
   return cut(HTTP_GATEWAY_TIME_OUT);
+}
+
+// A worker that has not come to the request on its kept channel leaves it to the others. The order of the two steps
+// makes sure that it is not entered as well (frame.h).
+bool Relay::withdraw() {
+  if (!wire::has_unread(channel_.get())) return false;
+  ended_ = true;
+  shutdown(channel_.get(), SHUT_WR);
+  if (!wire::has_unread(channel_.get())) return false;
+  plan_.kept->avoid(channel_);
+  return true;
 }
 
 // A worker that has gone is found out by receive(), which may still find what it has sent before.
@@ -136,22 +156,26 @@ Relay::Flow Relay::read_client() {
 
 // Takes what there is. When nothing more is, the client gets what it has not seen: a streamed piece never waits
 // for the next one.
-Relay::Flow Relay::receive() {
-  for (bool dry = false; !dry;) {
+Relay::Flow Relay::receive(Wait wait) {
+  int flags = wait == Wait::kInCall ? 0 : MSG_DONTWAIT;
+  silent_ = true;
+  for (bool dry = false; !dry; flags = MSG_DONTWAIT) {
     const bool direct = reader_.body_left() >= kDirectBody;
-    if ((direct ? receive_body(&dry) : receive_frames(&dry)) == Flow::kOver) return Flow::kOver;
+    if ((direct ? receive_body(flags, &dry) : receive_frames(flags, &dry)) == Flow::kOver) return Flow::kOver;
     if (writer_->buffered() >= kPassOn && passed(writer_->pass()) == Flow::kOver) return Flow::kOver;
   }
+  if (silent_ && wait == Wait::kInCall) return on_silence();
   if (!unflushed_) return Flow::kContinue;
   unflushed_ = false;
   return passed(writer_->flush());
 }
 
-Relay::Flow Relay::receive_frames(bool* dry) {
+Relay::Flow Relay::receive_frames(int flags, bool* dry) {
   std::byte buffer[kFrames];
   base::UniqueFd file;
-  const ssize_t size = base::receive_with_fd(channel_.get(), buffer, &file, MSG_DONTWAIT);
+  const ssize_t size = base::receive_with_fd(channel_.get(), buffer, &file, flags);
   if (size <= 0) return on_nothing(size, dry);
+  silent_ = false;
   // The kernel ends a read where a descriptor came, so more may be there.
   *dry = static_cast<std::size_t>(size) < sizeof buffer && !file.valid();
   progress();
@@ -159,18 +183,19 @@ Relay::Flow Relay::receive_frames(bool* dry) {
   return on_bytes(std::span(buffer).first(static_cast<std::size_t>(size)));
 }
 
-Relay::Flow Relay::receive_body(bool* dry) {
+Relay::Flow Relay::receive_body(int flags, bool* dry) {
   const std::size_t room = std::min<std::size_t>(reader_.body_left(), kBlock);
   auto* block = static_cast<char*>(std::malloc(room));
   if (block == nullptr) std::abort();
   const ssize_t size =
-      base::receive_with_fd(channel_.get(), {reinterpret_cast<std::byte*>(block), room}, nullptr, MSG_DONTWAIT);
+      base::receive_with_fd(channel_.get(), {reinterpret_cast<std::byte*>(block), room}, nullptr, flags);
   if (size <= 0) {
     const int error = errno;
     std::free(block);
     errno = error;
     return on_nothing(size, dry);
   }
+  silent_ = false;
   *dry = static_cast<std::size_t>(size) < room;
   progress();
   writer_->append_owned(block, static_cast<std::size_t>(size));
@@ -212,7 +237,7 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
         log_request_line(r_, reader_.log_level(), reader_.log_line());
         break;
       case Event::kEnd:
-        return on_end();
+        return on_end(bytes.empty());
       case Event::kGarbage:
         return garbage(reader_.reason());
     }
@@ -244,14 +269,22 @@ Relay::Flow Relay::on_file() {
   return cut(HTTP_INTERNAL_SERVER_ERROR);
 }
 
-Relay::Flow Relay::on_end() {
+// is_last: nothing follows END in what was received.
+Relay::Flow Relay::on_end(bool is_last) {
   const wire::End& end = reader_.end();
+  if (is_last && reader_.is_kept() && !ended_ && to_send_.empty() && !plan_.more_body) keep_channel();
   if (end.outcome == GATEHOUSE_COMPLETE) return answered(writer_->finish());
   if (end.outcome == GATEHOUSE_FAILED) {
     if (end.status == HTTP_SERVICE_UNAVAILABLE) ask_to_retry(r_);
     return answered(writer_->abort(end.status));
   }
   return cut(HTTP_INTERNAL_SERVER_ERROR);
+}
+
+// Before the client gets its answer, which may take long.
+void Relay::keep_channel() {
+  interruptible_.reset();
+  plan_.kept->put(std::move(channel_), reader_.end(), base::now());
 }
 
 // End of file (error 0) or an error instead of END. A reset says that the worker left bytes of the first part

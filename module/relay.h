@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -14,7 +15,9 @@
 #include "module/brigade.h"
 #include "module/httpd_api.h"
 #include "module/interruption.h"
+#include "module/kept_channels.h"
 #include "module/response_reader.h"
+#include "wire/frame.h"
 
 namespace httpd {
 
@@ -32,19 +35,24 @@ struct RelayPlan {
   bool head_request;                                        // the client's method is HEAD
   base::Deadline queue_deadline = base::Deadline::never();  // by which the application must be entered
   base::Micros timeout;                                     // of each wait for the worker
+  KeptChannels* kept;                                       // where a channel goes whose thread stays with it
 };
+
+// To be set on a channel before it is given to a Relay (wire::limit_wait): a request that has shown no sign of life is
+// looked at after so long, then after twice that, and so on.
+inline constexpr base::Micros kFirstLook = wire::kWithdrawAfter;
 
 class Relay {
  public:
   enum class Result {
     kAnswered,      // status() is what the handler returns
     kDeclined,      // not entered, stale code: send it again
-    kLost,          // not entered, the worker ended: send it again
+    kLost,          // not entered, the worker ended, or did not come to it on a kept channel: send it again
     kQueueTimeout,  // not entered by the queue's deadline
     kNotTaken       // not entered within the timeout
   };
 
-  Relay(request_rec* r, const RelayPlan& plan, base::UniqueFd channel, BodyReader* body, ResponseWriter* writer);
+  Relay(request_rec* r, const RelayPlan& plan, KeptChannels::InUse channel, BodyReader* body, ResponseWriter* writer);
 
   // Until the response is complete or has failed, which is logged. Blocks.
   Result run();
@@ -52,23 +60,27 @@ class Relay {
 
  private:
   enum class Flow { kContinue, kOver };
+  enum class Wait { kNo, kInCall };
 
   Flow step();
+  bool may_wait_in_call() const;
   bool may_be_queued() const { return !entered_ && !reader_.is_started(); }
   base::Deadline next_deadline() const;
   Flow on_silence();
+  bool withdraw();
 
   Flow send();
   Flow read_client();
 
-  Flow receive();
-  Flow receive_frames(bool* dry);
-  Flow receive_body(bool* dry);
+  Flow receive(Wait wait);
+  Flow receive_frames(int flags, bool* dry);
+  Flow receive_body(int flags, bool* dry);
   Flow on_nothing(ssize_t size, bool* dry);
   Flow on_bytes(std::span<const std::byte> bytes);
   void on_head();
   Flow on_file();
-  Flow on_end();
+  Flow on_end(bool is_last);
+  void keep_channel();
   Flow on_close(int error);
 
   Flow over(Result result);
@@ -80,8 +92,8 @@ class Relay {
 
   request_rec* r_;
   const RelayPlan& plan_;
-  base::UniqueFd channel_;
-  Interruptible interruptible_{channel_.get()};  // after channel_: httpd may have to end at once
+  KeptChannels::InUse channel_;
+  std::optional<Interruptible> interruptible_;  // after channel_: httpd may have to end at once
   BodyReader* body_;
   ResponseWriter* writer_;
   ResponseReader reader_;
@@ -91,6 +103,8 @@ class Relay {
   std::unique_ptr<char[]> body_frame_;
   std::int64_t body_left_;
   bool first_part_sent_;
+  bool silent_ = false;     // the last wait brought nothing
+  bool ended_ = false;      // this direction of the channel: it cannot be kept
   bool entered_ = false;    // the kernel says that the worker has read all of the first part
   bool body_due_ = false;   // the worker wants what the client still has of the body
   bool unflushed_ = false;  // the writer holds something that the client should see

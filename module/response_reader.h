@@ -48,6 +48,7 @@ class ResponseReader {
   base::Level log_level() const { return log_level_; }
   std::string_view log_line() const { return body_; }
   const wire::End& end() const { return end_; }
+  bool is_kept() const { return (decoder_.header().flags & wire::kKept) != 0; }  // after kEnd
   const char* reason() const { return reason_; }
 
   // An application was entered for the request, or it was answered: it must not be sent again.

@@ -25,8 +25,9 @@ static struct gatehouse_text value_of(const struct gatehouse_request* request, c
   return text_of("");
 }
 
-static void enter(const struct gatehouse_request* request) {
-  if (request->calls->entered != NULL) request->calls->entered(request->context);
+/* False: the request was withdrawn. */
+static int enter(const struct gatehouse_request* request) {
+  return request->calls->entered == NULL || request->calls->entered(request->context) == GATEHOUSE_OK;
 }
 
 static enum gatehouse_io send_head(const struct gatehouse_request* request, uint32_t status, const char* reason,
@@ -43,7 +44,7 @@ static enum gatehouse_io send_text(const struct gatehouse_request* request, stru
 }
 
 static enum gatehouse_result hello(const struct gatehouse_request* request) {
-  enter(request);
+  if (!enter(request)) return GATEHOUSE_ABORTED;
   if (send_head(request, 200, "OK", 6) == GATEHOUSE_GONE) return GATEHOUSE_ABORTED;
   return send_text(request, text_of("hello\n")) == GATEHOUSE_GONE ? GATEHOUSE_ABORTED : GATEHOUSE_COMPLETE;
 }
@@ -52,7 +53,7 @@ static enum gatehouse_result hello(const struct gatehouse_request* request) {
 static enum gatehouse_result echo(const struct gatehouse_request* request) {
   char buffer[8192];
   int64_t size;
-  enter(request);
+  if (!enter(request)) return GATEHOUSE_ABORTED;
   if (send_head(request, 200, "OK", -1) == GATEHOUSE_GONE) return GATEHOUSE_ABORTED;
   while ((size = request->calls->read_body(request->context, buffer, sizeof buffer)) > 0)
     if (send_text(request, (struct gatehouse_text){buffer, (size_t)size}) == GATEHOUSE_GONE) return GATEHOUSE_ABORTED;
@@ -61,7 +62,7 @@ static enum gatehouse_result echo(const struct gatehouse_request* request) {
 
 /* NAME=VALUE lines of the environ, in its order. */
 static enum gatehouse_result show_environ(const struct gatehouse_request* request) {
-  enter(request);
+  if (!enter(request)) return GATEHOUSE_ABORTED;
   if (send_head(request, 200, "OK", -1) == GATEHOUSE_GONE) return GATEHOUSE_ABORTED;
   for (size_t i = 0; i < request->environ_count; ++i) {
     const struct gatehouse_text pieces[] = {request->environ[i].name, text_of("="), request->environ[i].value,
@@ -78,20 +79,20 @@ static enum gatehouse_result sleep_first(const struct gatehouse_request* request
   long milliseconds = 0;
   for (size_t i = 0; i < query.size && query.data[i] >= '0' && query.data[i] <= '9'; ++i)
     milliseconds = milliseconds * 10 + (query.data[i] - '0');
-  enter(request);
+  if (!enter(request)) return GATEHOUSE_ABORTED;
   const struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
   nanosleep(&pause, NULL);
   return hello(request);
 }
 
 static enum gatehouse_result fail(const struct gatehouse_request* request) {
-  enter(request);
+  if (!enter(request)) return GATEHOUSE_ABORTED;
   request->calls->log(request->context, GATEHOUSE_LOG_ERROR, text_of("the fake application failed"));
   return GATEHOUSE_FAILED;
 }
 
 static enum gatehouse_result fall_short(const struct gatehouse_request* request) {
-  enter(request);
+  if (!enter(request)) return GATEHOUSE_ABORTED;
   if (send_head(request, 200, "OK", 10) == GATEHOUSE_GONE) return GATEHOUSE_ABORTED;
   return send_text(request, text_of("short")) == GATEHOUSE_GONE ? GATEHOUSE_ABORTED : GATEHOUSE_TRUNCATED;
 }
@@ -107,13 +108,13 @@ static enum gatehouse_result die_before_entering(const struct gatehouse_request*
 }
 
 static enum gatehouse_result die_inside(const struct gatehouse_request* request) {
-  enter(request);
+  if (!enter(request)) return GATEHOUSE_ABORTED;
   abort();
 }
 
 /* An application that forks, and whose child returns as if it were the request's thread. */
 static enum gatehouse_result fork_and_return(const struct gatehouse_request* request) {
-  enter(request);
+  if (!enter(request)) return GATEHOUSE_ABORTED;
   if (fork() == 0 && host->after_application_fork != NULL) host->after_application_fork(host->context);
   return hello(request);
 }

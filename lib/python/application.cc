@@ -144,7 +144,8 @@ bool check_length(Attached& attached, Request& request, const Response& response
 
 Outcome call_application(Attached& attached, Request& request, const RequestBody& body, Response& response,
                          Borrowed application, Borrowed environ, Borrowed start_response) {
-  if (request.calls().entered != nullptr) request.calls().entered(request.context());
+  if (request.calls().entered != nullptr && request.calls().entered(request.context()) != GATEHOUSE_OK)
+    return {GATEHOUSE_ABORTED, 0};
   PyObject* arguments[] = {environ.get(), start_response.get()};
   Ref result = Ref::steal(PyObject_Vectorcall(application.get(), arguments, 2, nullptr));
   const bool sent = result && send_result(attached, request, response, result);

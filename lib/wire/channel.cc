@@ -96,6 +96,15 @@ ssize_t receive(int channel, std::span<iovec> pieces, int flags, base::Micros ti
   }
 }
 
+void limit_wait(int channel, base::Micros limit) {
+  const timeval time{limit.count() / 1'000'000, limit.count() % 1'000'000};
+  setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+}
+
+ssize_t peek_now(int channel, std::span<std::byte> into) {
+  return retried([&] { return recv(channel, into.data(), into.size(), MSG_PEEK | MSG_DONTWAIT); });
+}
+
 bool has_unread(int channel) {
   int unread = 0;
   return ioctl(channel, SIOCOUTQ, &unread) == 0 && unread > 0;

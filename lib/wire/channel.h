@@ -37,6 +37,13 @@ Sent send_descriptor(int channel, std::span<const std::byte> bytes, int fd, base
 // Bytes, 0 at end of file, -1 with errno (ETIMEDOUT after the timeout). Descriptors that arrive are dropped.
 ssize_t receive(int channel, std::span<iovec> pieces, int flags, base::Micros timeout);
 
+// Limits how long base::receive_with_fd without MSG_DONTWAIT waits (EAGAIN then). All others here have timeouts of
+// their own.
+void limit_wait(int channel, base::Micros limit);
+
+// What is in the channel now, left in it. Bytes, 0 at end of file, -1 with errno (EAGAIN: nothing).
+ssize_t peek_now(int channel, std::span<std::byte> into);
+
 // Does the peer still have to read some of what was sent to it? A peek is no read.
 bool has_unread(int channel);
 

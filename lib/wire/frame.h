@@ -2,8 +2,8 @@
 #pragma once
 
 // The private channel's frames, byte by byte (docs/wire.md tells the same in prose). A channel is one end of a
-// stream socketpair and belongs to one request. Both ends are on one machine and of one version: integers are
-// little-endian, and a version that differs is refused, never adapted to.
+// stream socketpair and belongs to one request at a time. Both ends are on one machine and of one version: integers
+// are little-endian, and a version that differs is refused, never adapted to.
 //
 //   offset  size  field
 //   0       1     type
@@ -16,13 +16,22 @@
 // request's first part unread (MSG_PEEK) until it enters the application. When it dies or closes before that, the
 // kernel reports ECONNRESET instead of end-of-file: the request may be sent again. End-of-file without END, or
 // any frame of the worker but LOG and DECLINED, means that the application was entered, or that it is answered.
+//
+// After an END with kKept both sides may keep the channel for the child's next request. Either closes it when it
+// likes, and the kernel decides every race between that and a request that is on its way: the child's send fails, or
+// the request is unread and reset, and is sent again. A child that has waited for kWithdrawAfter withdraws a request
+// that no thread has entered: it ends its direction of the channel (shutdown) and then asks whether the request is
+// unread. The worker, when it enters an older request than kMayBeWithdrawn, takes the bytes and then looks for the end
+// of the channel. Whatever the order of the four steps, no request is entered that the child has sent to another.
 
 #include <cstddef>
 #include <cstdint>
 
+#include "base/posix.h"
+
 namespace wire {
 
-inline constexpr std::uint16_t kProtocolVersion = 1;
+inline constexpr std::uint16_t kProtocolVersion = 2;
 inline constexpr std::size_t kFrameHeaderSize = 12;
 inline constexpr std::uint32_t kMaxBodyFrame = 1u << 20;     // payload of BODY, either way
 inline constexpr std::uint32_t kMaxRequestHead = 16u << 20;  // payload of a request HEAD
@@ -44,12 +53,16 @@ enum class FrameType : std::uint8_t {
   kResponseHead = 18,
   kFile = 19,  // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body
   kLog = 20,   // u8 level, text
-  kEnd = 21    // u8 outcome (gatehouse_result), u16 status: the last frame
+  kEnd = 21    // see struct End: the request's last frame
 };
 
 enum FrameFlag : std::uint8_t {
-  kMoreBody = 1  // on kRequestHead: body frames follow after kStarted
+  kMoreBody = 1,  // on kRequestHead: body frames follow after kStarted
+  kKept = 1       // on kEnd: the worker serves the next request on this channel, too
 };
+
+inline constexpr base::Micros kWithdrawAfter = std::chrono::milliseconds(50);
+inline constexpr base::Micros kMayBeWithdrawn = std::chrono::milliseconds(20);  // less, for the two sides' slack
 
 struct FrameHeader {
   FrameType type;

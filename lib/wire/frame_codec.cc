@@ -30,7 +30,7 @@ constexpr FrameDecoder::Rule FrameDecoder::kRules[] = {
     {Sender::kWorker, FrameType::kResponseHead, kFirst | kRunning, kInBody, 0, 18, kMaxResponseHead},
     {Sender::kWorker, FrameType::kBody, kInBody, kInBody, 0, 1, kMaxBodyFrame},
     {Sender::kWorker, FrameType::kFile, kInBody, kInBody, 0, 16, 16},
-    {Sender::kWorker, FrameType::kEnd, kFirst | kRunning | kInBody, kOver, 0, 3, 3},
+    {Sender::kWorker, FrameType::kEnd, kFirst | kRunning | kInBody, kOver, kKept, 11, 11},
 };
 
 bool decode_frame_header(std::span<const std::byte> bytes, FrameHeader* out) {

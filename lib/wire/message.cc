@@ -107,6 +107,7 @@ void append_request_head(const RequestHead& head, std::uint32_t request, std::ui
   writer.i64(head.script_mtime_us);
   writer.i64(head.request_start_us);
   writer.i64(head.queue_start_us);
+  writer.i64(head.submitted_us);
   put_text(writer, head.script);
   put_text(writer, head.callable);
   put_text(writer, head.application_group);
@@ -139,6 +140,7 @@ bool decode_request_head(std::span<const std::byte> payload, RequestHead* out) {
   head.script_mtime_us = reader.i64();
   head.request_start_us = reader.i64();
   head.queue_start_us = reader.i64();
+  head.submitted_us = reader.i64();
   head.script = get_text(reader);
   head.callable = get_text(reader);
   head.application_group = get_text(reader);
@@ -172,19 +174,21 @@ bool decode_response_head(std::span<const std::byte> payload, ResponseHead* out)
   return true;
 }
 
-void append_end(const End& end, std::uint32_t request, std::string* out) {
-  append_frame_header({FrameType::kEnd, 0, 3, request}, out);
+void append_end(const End& end, std::uint32_t request, std::uint8_t flags, std::string* out) {
+  append_frame_header({FrameType::kEnd, flags, 11, request}, out);
   ByteWriter writer(out);
   writer.u8(end.outcome);
   writer.u16(end.status);
+  writer.u16(end.worker);
+  writer.u16(end.free);
+  writer.u32(end.taken_us);
 }
 
 bool decode_end(std::span<const std::byte> payload, End* out) {
   ByteReader reader(payload);
-  const std::uint8_t outcome = reader.u8();
-  const std::uint16_t status = reader.u16();
+  const End end{reader.u8(), reader.u16(), reader.u16(), reader.u16(), reader.u32()};
   if (!reader.ok() || reader.remaining() != 0) return false;
-  *out = {outcome, status};
+  *out = end;
   return true;
 }
 

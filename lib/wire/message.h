@@ -40,6 +40,7 @@ struct RequestHead {
   std::int64_t script_mtime_us = 0;
   std::int64_t request_start_us = 0;  // wall clock
   std::int64_t queue_start_us = 0;    // wall clock
+  std::int64_t submitted_us = 0;      // monotonic, not later than the request's first byte was sent
   std::string_view script;
   std::string_view callable;
   std::string_view application_group;
@@ -67,8 +68,13 @@ bool decode_response_head(std::span<const std::byte> payload, ResponseHead* out)
 struct End {
   std::uint8_t outcome = 0;  // gatehouse_result
   std::uint16_t status = 0;
+  // What helps the child to spread its requests; nonsense in here costs a detour.
+  std::uint16_t worker = 0;    // tells the workers of a group apart
+  std::uint16_t free = 0;      // threads of the worker that have nothing to do now, this one included
+  std::uint32_t taken_us = 0;  // from the thread's taking the request to now
 };
-void append_end(const End& end, std::uint32_t request, std::string* out);
+// flags: kKept or 0.
+void append_end(const End& end, std::uint32_t request, std::uint8_t flags, std::string* out);
 bool decode_end(std::span<const std::byte> payload, End* out);
 
 void append_log(base::Level level, std::string_view line, std::uint32_t request, std::string* out);

@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-#define GATEHOUSE_ENGINE_ABI 1u
+#define GATEHOUSE_ENGINE_ABI 2u
 
 struct gatehouse_text {
   const char* data; /* may be NULL only when size is 0 */
@@ -123,8 +123,9 @@ enum gatehouse_send {
 struct gatehouse_request_calls {
   uint32_t size;
   /* The application is about to be entered: from now on the request must not be tried again. With the
-   * GIL; does not block. Called once, after the script is loaded. May be NULL. */
-  void (*entered)(void* request);
+   * GIL; does not block. Called once, after the script is loaded. GONE: it is being served elsewhere, or
+   * nobody wants it any more; the application must not be entered (ABORTED). May be NULL. */
+  enum gatehouse_io (*entered)(void* request);
   /* Reads up to size bytes of the request body. Without the GIL; blocks. > 0 bytes, 0 end of the body,
    * -1 error (client gone, body too large, timeout): then read_error tells. */
   int64_t (*read_body)(void* request, void* into, size_t size);

@@ -8,7 +8,7 @@
 #include <cstddef>
 
 static_assert(sizeof(void*) == 8 && sizeof(long) == 8 && sizeof(int) == 4, "write down this machine's layout, too");
-static_assert(GATEHOUSE_ENGINE_ABI == 1u);
+static_assert(GATEHOUSE_ENGINE_ABI == 2u);
 static_assert(sizeof(enum gatehouse_level) == 4 && sizeof(enum gatehouse_io) == 4 && sizeof(enum gatehouse_send) == 4);
 
 static_assert(sizeof(gatehouse_text) == 16);

@@ -63,7 +63,10 @@ class Inside {
 
 Exchange* exchange_of(void* request) { return static_cast<Exchange*>(request); }
 
-void on_entered(void* request) { exchange_of(request)->reply.steps.push_back("entered"); }
+gatehouse_io on_entered(void* request) {
+  exchange_of(request)->reply.steps.push_back("entered");
+  return GATEHOUSE_OK;
+}
 
 std::int64_t on_read_body(void* request, void* into, std::size_t size) {
   Exchange* exchange = exchange_of(request);

@@ -65,7 +65,7 @@ void try_end(Bytes payload) {
   wire::End end;
   if (!wire::decode_end(payload, &end)) return;
   std::string frame;
-  wire::append_end(end, 1, &frame);
+  wire::append_end(end, 1, 0, &frame);
   same(payload, frame);
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/intake.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,7 +37,7 @@ TEST_GROUP(Intake) {
     auto pair = base::socket_pair(SOCK_SEQPACKET).value();
     sender = std::move(pair.first);
     queue = std::move(pair.second);
-    intake = Intake::create(queue.get(), 4).value();
+    intake = Intake::create(queue.get()).value();
   }
   void teardown() override { base::set_log_sink(nullptr, nullptr); }
 
@@ -48,11 +49,12 @@ TEST_GROUP(Intake) {
   }
   void send_text(std::string_view text) { CHECK(send(sender.get(), text.data(), text.size(), 0) >= 0); }
   // The request of the next ticket; 0 at the end.
-  std::uint32_t take(std::size_t thread = 0) {
+  std::uint32_t take() {
     wire::Ticket ticket;
-    base::UniqueFd channel;
-    if (intake->take(thread, &ticket, &channel) == Intake::Taken::kEnd) return 0;
-    CHECK(channel.valid());
+    int channel = -1;
+    if (intake->take(&ticket, &channel) == Intake::Taken::kEnd) return 0;
+    const base::UniqueFd owned(channel);
+    CHECK(owned.valid());
     return ticket.request;
   }
 };
@@ -86,7 +88,7 @@ TEST(Intake, CloseWakesEveryWaitingThread) {
     setup();
     std::atomic<int> ended = 0;
     std::vector<std::thread> threads;
-    for (std::size_t i = 0; i < 4; ++i) threads.emplace_back([&, i] { ended += take(i) == 0; });
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { ended += take() == 0; });
     if (round % 2 == 0) usleep(500);
     intake->close();
     for (std::thread& thread : threads) thread.join();
@@ -99,7 +101,7 @@ TEST(Intake, AfterCloseNothingIsTakenFromTheQueue) {
   intake->close();
   send_ticket(7);
   LONGS_EQUAL(0, take());
-  auto other = Intake::create(another_worker.get(), 1).value();
+  auto other = Intake::create(another_worker.get()).value();
   intake.swap(other);
   LONGS_EQUAL(7, take());
 }
@@ -116,9 +118,9 @@ TEST(Intake, EachTicketGoesToOneThread) {
   std::atomic<std::uint32_t> sum = 0;
   std::atomic<int> taken = 0;
   std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < 4; ++i) {
-    threads.emplace_back([&, i] {
-      while (const std::uint32_t request = take(i)) {
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      while (const std::uint32_t request = take()) {
         sum += request;
         ++taken;
       }
@@ -129,4 +131,58 @@ TEST(Intake, EachTicketGoesToOneThread) {
   for (std::thread& thread : threads) thread.join();
   LONGS_EQUAL(kTickets, taken.load());
   LONGS_EQUAL(kTickets * (kTickets + 1) / 2, sum.load());
+}
+
+TEST(Intake, TicketsGoRoundBetweenWorkersWithFreeThreads) {
+  const base::UniqueFd second_queue(fcntl(queue.get(), F_DUPFD_CLOEXEC, 0));
+  auto second = Intake::create(second_queue.get()).value();
+  std::atomic<int> taken[2] = {0, 0};
+  std::atomic<int> served = 0;
+  std::vector<std::thread> threads;
+  for (int worker = 0; worker < 2; ++worker) {
+    for (int i = 0; i < 2; ++i) {
+      threads.emplace_back([&, worker] {
+        wire::Ticket ticket;
+        int channel = -1;
+        while ((worker == 0 ? intake : second)->take(&ticket, &channel) == Intake::Taken::kTicket) {
+          close(channel);
+          ++taken[worker];
+          ++served;
+        }
+      });
+    }
+  }
+  constexpr int kTickets = 100;
+  for (int i = 0; i < kTickets; ++i) {
+    while (intake->waiting() < 2 || second->waiting() < 2) sched_yield();
+    send_ticket(1);
+    while (served.load() <= i) sched_yield();
+  }
+  sender.reset();
+  for (std::thread& thread : threads) thread.join();
+  CHECK(taken[0].load() >= kTickets / 4);
+  CHECK(taken[1].load() >= kTickets / 4);
+}
+
+TEST(Intake, ARequestOnAKeptChannelIsGivenToOneThread) {
+  auto channel = base::socket_pair(SOCK_STREAM).value();
+  const int kept = channel.second.release();
+  CHECK_TRUE(intake->kept().adopt(kept));
+  CHECK_TRUE(intake->kept().finish(kept));
+  LONGS_EQUAL(1, send(channel.first.get(), "x", 1, 0));
+  wire::Ticket ticket;
+  int got = -1;
+  CHECK(intake->take(&ticket, &got) == Intake::Taken::kNext);
+  LONGS_EQUAL(kept, got);
+  intake->kept().close(got);
+}
+
+TEST(Intake, CloseClosesIdleChannels) {
+  auto channel = base::socket_pair(SOCK_STREAM).value();
+  const int kept = channel.second.release();
+  CHECK_TRUE(intake->kept().adopt(kept));
+  CHECK_TRUE(intake->kept().finish(kept));
+  intake->close();
+  LONGS_EQUAL(-1, send(channel.first.get(), "x", 1, MSG_NOSIGNAL));
+  CHECK_FALSE(intake->kept().adopt(queue.get()));
 }

@@ -156,6 +156,20 @@ base::UniqueFd RunningGroup::send(std::string_view script, std::string_view quer
   return std::move(channel.first);
 }
 
+namespace {
+
+bool has_end(std::string_view frames) {
+  wire::FrameHeader header;
+  while (wire::decode_frame_header(base::as_bytes(frames), &header) &&
+         frames.size() >= wire::kFrameHeaderSize + header.length) {
+    if (header.type == wire::FrameType::kEnd) return true;
+    frames.remove_prefix(wire::kFrameHeaderSize + header.length);
+  }
+  return false;
+}
+
+}  // namespace
+
 Reply RunningGroup::receive(const base::UniqueFd& channel) {
   // Every request has its own decoder, but the id is only in the frames: read it from the first one.
   Reply reply;
@@ -167,6 +181,7 @@ Reply RunningGroup::receive(const base::UniqueFd& channel) {
     if (got < 0) reply.error = errno;
     if (got <= 0) break;
     all.append(piece, static_cast<std::size_t>(got));
+    if (has_end(all)) break;  // the worker may keep the channel
   }
   wire::FrameHeader first;
   if (!wire::decode_frame_header(base::as_bytes(all), &first)) return reply;

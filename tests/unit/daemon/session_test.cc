@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -45,7 +46,7 @@ void keep_line(void*, base::Level, std::string_view line) { logged->append(line)
 struct Host {
   const gatehouse_request& request;
 
-  void enter() const { request.calls->entered(request.context); }
+  gatehouse_io enter() const { return request.calls->entered(request.context); }
   gatehouse_io head(std::uint32_t status = 200, const std::vector<gatehouse_pair>& headers = {}) const {
     const gatehouse_response_head response{sizeof response, status, text("OK"), headers.data(), headers.size(), -1};
     return request.calls->send_head(request.context, &response);
@@ -77,8 +78,10 @@ std::string frame(FrameType type, std::string_view payload = {}) {
   return out.append(payload);
 }
 
-std::string first_part(std::string_view after_head, std::uint8_t flags = 0, std::string_view variable = "value") {
+std::string first_part(std::string_view after_head, std::uint8_t flags = 0, std::string_view variable = "value",
+                       Micros age = {}) {
   wire::RequestHead head;
+  head.submitted_us = (base::now() - age).count();
   head.target_flags = GATEHOUSE_RELOAD;
   head.request_flags = GATEHOUSE_HTTPS;
   head.content_length = -1;
@@ -440,7 +443,7 @@ TEST(Session, AHeadOfAnotherRequestIsGarbage) {
 
 TEST(Session, AMalformedHeadIsGarbage) {
   std::string part = first_part(frame(FrameType::kBodyEnd));
-  part[wire::kFrameHeaderSize + 44] = '\x7f';  // the length of the script's name
+  part[wire::kFrameHeaderSize + 52] = '\x7f';  // the length of the script's name
   say(part);
   serve([](const gatehouse_request&, gatehouse_outcome*) {});
   LONGS_EQUAL(0, calls);
@@ -662,4 +665,143 @@ TEST(Session, AFileAfterMuchThatWaitsArrivesWithItsFrame) {
     LONGS_EQUAL(GATEHOUSE_OK, request.calls->send_file(request.context, file.get(), 0, 1));
   });
   heard_is("HEAD 200; BODY 40000; FILE; END 0 200; eof");
+}
+
+TEST_GROUP_BASE(KeptSession, TEST_GROUP_CppUTestGroupSession) {
+  UniqueFd queue_end, queue;
+  std::unique_ptr<gatehoused::Intake> intake;
+  int number = -1;  // of the worker's end
+
+  void setup() override {
+    TEST_GROUP_CppUTestGroupSession::setup();
+    auto ends = base::socket_pair(SOCK_SEQPACKET).value();
+    queue_end = std::move(ends.first);
+    queue = std::move(ends.second);
+    intake = gatehoused::Intake::create(queue.get()).value();
+    number = worker.release();
+  }
+  void teardown() override {
+    intake->kept().stop();
+    intake.reset();
+    TEST_GROUP_CppUTestGroupSession::teardown();
+  }
+  // The ticket's request, or, with next, what has come on the kept channel.
+  Served serve_kept(bool next, Application behaviour) {
+    Application counted = [&](const gatehouse_request& request, gatehouse_outcome* outcome) {
+      ++calls;
+      *outcome = {sizeof *outcome, GATEHOUSE_COMPLETE, 200};
+      behaviour(request, outcome);
+    };
+    application = &counted;
+    const gatehoused::SessionContext context{&engine, &launch, &slot, 3, intake.get(), 7};
+    const Served served = next ? gatehoused::serve_next(context, number, buffers)
+                               : gatehoused::serve_ticket(context, ticket, number, buffers);
+    if (served != Served::kKept) intake->kept().close(number);
+    return served;
+  }
+  Served ticket_is_served() {
+    say(first_part(frame(FrameType::kBodyEnd)));
+    return serve_kept(false, hello);
+  }
+  static void hello(const gatehouse_request& request, gatehouse_outcome*) {
+    const Host host{request};
+    host.enter();
+    host.head();
+    host.body("hello");
+  }
+  // What has come up to now.
+  std::string heard_now() {
+    FrameDecoder decoder(wire::Sender::kWorker, kRequest);
+    std::string out, bytes(1000, '\0');
+    const ssize_t size = recv(child.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (size <= 0) return size == 0 ? "eof" : strerrorname_np(errno);
+    std::span<const std::byte> input = base::as_bytes(std::string_view(bytes.data(), static_cast<std::size_t>(size)));
+    render(&decoder, &input, &out);
+    if ((decoder.header().flags & wire::kKept) != 0) out += "kept";
+    return out;
+  }
+};
+
+TEST(KeptSession, AnAnsweredTicketsChannelIsKept) {
+  CHECK_TRUE(ticket_is_served() == Served::kKept);
+  STRCMP_EQUAL("HEAD 200; BODY hello; END 0 200; kept", heard_now().c_str());
+}
+
+TEST(KeptSession, TheNextRequestIsServedOnIt) {
+  ticket_is_served();
+  heard_now();
+  say(first_part(frame(FrameType::kBodyEnd)));
+  CHECK_TRUE(serve_kept(true, hello) == Served::kKept);
+  STRCMP_EQUAL("HEAD 200; BODY hello; END 0 200; kept", heard_now().c_str());
+  LONGS_EQUAL(2, calls);
+}
+
+TEST(KeptSession, NothingThatHasComeIsNoRequest) {
+  ticket_is_served();
+  CHECK_TRUE(serve_kept(true, hello) == Served::kKept);
+  LONGS_EQUAL(1, calls);
+}
+
+TEST(KeptSession, TheChildsEndOfTheChannelEndsIt) {
+  ticket_is_served();
+  child.reset();
+  CHECK_TRUE(serve_kept(true, hello) == Served::kDone);
+}
+
+TEST(KeptSession, AKeptRequestIsNotConsumedBeforeTheApplicationIsEntered) {
+  ticket_is_served();
+  say(first_part(frame(FrameType::kBodyEnd)));
+  serve_kept(true, [&](const gatehouse_request& request, gatehouse_outcome*) {
+    CHECK_TRUE(is_unread());
+    LONGS_EQUAL(GATEHOUSE_OK, Host{request}.enter());
+    CHECK_FALSE(is_unread());
+  });
+}
+
+TEST(KeptSession, AChannelWithMoreBodyToComeIsNotKept) {
+  say(first_part("", wire::kMoreBody));
+  CHECK_TRUE(serve_kept(false, hello) == Served::kDone);
+  STRCMP_EQUAL("STARTED; HEAD 200; BODY hello; END 0 200; ", heard_now().c_str());
+}
+
+TEST(KeptSession, ATruncatedResponseIsStillACleanEnd) {
+  say(first_part(frame(FrameType::kBodyEnd)));
+  const Served served = serve_kept(false, [](const gatehouse_request& request, gatehouse_outcome* outcome) {
+    hello(request, outcome);
+    outcome->result = GATEHOUSE_TRUNCATED;
+  });
+  CHECK_TRUE(served == Served::kKept);
+}
+
+TEST(KeptSession, AnAbortedResponseEndsTheChannel) {
+  say(first_part(frame(FrameType::kBodyEnd)));
+  const Served served = serve_kept(
+      false, [](const gatehouse_request&, gatehouse_outcome* outcome) { outcome->result = GATEHOUSE_ABORTED; });
+  CHECK_TRUE(served == Served::kDone);
+}
+
+TEST(KeptSession, AnOldRequestThatTheChildHasWithdrawnIsNotEntered) {
+  ticket_is_served();
+  heard_now();
+  say(first_part(frame(FrameType::kBodyEnd), 0, "value", wire::kWithdrawAfter));
+  shutdown(child.get(), SHUT_WR);
+  serve_kept(true, [](const gatehouse_request& request, gatehouse_outcome* outcome) {
+    LONGS_EQUAL(GATEHOUSE_GONE, Host{request}.enter());
+    outcome->result = GATEHOUSE_ABORTED;
+  });
+  STRCMP_EQUAL("DECLINED; ", heard_now().c_str());
+}
+
+TEST(KeptSession, AnOldRequestThatIsNotWithdrawnIsEntered) {
+  ticket_is_served();
+  heard_now();
+  say(first_part(frame(FrameType::kBodyEnd), 0, "value", wire::kWithdrawAfter));
+  CHECK_TRUE(serve_kept(true, hello) == Served::kKept);
+  STRCMP_EQUAL("HEAD 200; BODY hello; END 0 200; kept", heard_now().c_str());
+}
+
+TEST(KeptSession, AWorkerThatLeavesKeepsNothing) {
+  intake->close();
+  CHECK_TRUE(ticket_is_served() == Served::kDone);
+  STRCMP_EQUAL("HEAD 200; BODY hello; END 0 200; ", heard_now().c_str());
 }

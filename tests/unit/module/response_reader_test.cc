@@ -26,9 +26,9 @@ std::string head(std::int64_t length, std::vector<wire::Pair> headers = {}, std:
   wire::append_response_head({status, length, reason, std::move(headers)}, kRequest, &out);
   return out;
 }
-std::string end(gatehouse_result outcome = GATEHOUSE_COMPLETE, std::uint16_t status = 200) {
+std::string end(gatehouse_result outcome = GATEHOUSE_COMPLETE, std::uint16_t status = 200, std::uint8_t flags = 0) {
   std::string out;
-  wire::append_end({static_cast<std::uint8_t>(outcome), status}, kRequest, &out);
+  wire::append_end({static_cast<std::uint8_t>(outcome), status}, kRequest, flags, &out);
   return out;
 }
 std::string frame(wire::FrameType type, std::string_view payload = {}) {
@@ -234,4 +234,14 @@ TEST(ResponseReader, FramesOfAnotherRequestAreGarbage) {
   std::string bytes = end();
   bytes[8] = 6;
   are("garbage: a frame of another request", bytes);
+}
+
+TEST(ResponseReader, AnEndSaysWhetherTheChannelIsKept) {
+  are("head end ", head(-1) + end(GATEHOUSE_COMPLETE, 200, wire::kKept));
+  CHECK_TRUE(reader.is_kept());
+}
+
+TEST(ResponseReader, AnEndWithoutTheFlagKeepsNothing) {
+  are("head end ", head(-1) + end());
+  CHECK_FALSE(reader.is_kept());
 }

@@ -34,9 +34,9 @@ std::string header(FrameType type, std::uint32_t length) {
 }
 
 const std::string kHead = frame(FrameType::kResponseHead, std::string(18, 'h'));
-const std::string kEnd = frame(FrameType::kEnd, std::string("\0\xc8\0", 3));
+const std::string kEnd = frame(FrameType::kEnd, std::string("\0\xc8\0\0\0\0\0\0\0\0\0", 11));
 
-// What came out, as text: "18[18] B(abc) 21[3] over", "garbage: ...".
+// What came out, as text: "18[18] B(abc) 21[11] over", "garbage: ...".
 std::string read(FrameDecoder* decoder, std::string_view bytes) {
   std::string out;
   std::span<const std::byte> input = base::as_bytes(bytes);
@@ -84,7 +84,7 @@ TEST(FrameCodec, AHeaderIsTwelveLittleEndianBytes) {
 }
 
 TEST(FrameCodec, AResponseComesOutInOrder) {
-  is("18[18] B(abc) B(d) 21[3] over ",
+  is("18[18] B(abc) B(d) 21[11] over ",
      from_worker(kHead + frame(FrameType::kBody, "abc") + frame(FrameType::kBody, "d") + kEnd));
 }
 
@@ -95,11 +95,11 @@ TEST(FrameCodec, ARequestComesOutInOrder) {
 
 TEST(FrameCodec, LogLinesMayStandAnywhereBeforeTheEnd) {
   const std::string log = frame(FrameType::kLog, "\3x");
-  is("20[2] 16[0] 20[2] 18[18] 20[2] B(b) 20[2] 21[3] over ",
+  is("20[2] 16[0] 20[2] 18[18] 20[2] B(b) 20[2] 21[11] over ",
      from_worker(log + frame(FrameType::kStarted) + log + kHead + log + frame(FrameType::kBody, "b") + log + kEnd));
 }
 
-TEST(FrameCodec, AnEndMayStandAlone) { is("21[3] over ", from_worker(kEnd)); }
+TEST(FrameCodec, AnEndMayStandAlone) { is("21[11] over ", from_worker(kEnd)); }
 
 TEST(FrameCodec, ADeclinedRequestIsOver) { is("17[0] over ", from_worker(frame(FrameType::kDeclined))); }
 
@@ -108,7 +108,7 @@ TEST(FrameCodec, ByteByByteTheSameComesOut) {
   FrameDecoder decoder(Sender::kWorker, kRequest);
   std::string out;
   for (const char byte : bytes) out += read(&decoder, {&byte, 1});
-  is("20[5] 18[18] B(a) B(b) B(c) 21[3] over ", out);
+  is("20[5] 18[18] B(a) B(b) B(c) 21[11] over ", out);
 }
 
 TEST(FrameCodec, EverySplitInTwoGivesTheSameFrames) {
@@ -116,7 +116,7 @@ TEST(FrameCodec, EverySplitInTwoGivesTheSameFrames) {
   for (std::size_t at = 0; at <= bytes.size(); ++at) {
     FrameDecoder decoder(Sender::kWorker, kRequest);
     const std::string first = read(&decoder, std::string_view(bytes).substr(0, at));
-    is("20[5] 18[18] 21[3] over ", first + read(&decoder, std::string_view(bytes).substr(at)));
+    is("20[5] 18[18] 21[11] over ", first + read(&decoder, std::string_view(bytes).substr(at)));
   }
 }
 
@@ -147,7 +147,7 @@ TEST(FrameCodec, ABodyMayBeReadPastTheDecoder) {
   is("18[18] B(ab) ", read(&decoder, kHead + header(FrameType::kBody, 10) + "ab"));
   UNSIGNED_LONGS_EQUAL(8, decoder.body_left());
   decoder.take_body(8);
-  is("21[3] over ", read(&decoder, kEnd));
+  is("21[11] over ", read(&decoder, kEnd));
 }
 
 TEST_GROUP(FrameGarbage){};
@@ -214,7 +214,7 @@ TEST(FrameGarbage, StartedTwiceOrLate) {
 }
 
 TEST(FrameGarbage, AnythingAfterTheLastFrame) {
-  is("21[3] over garbage: bytes after the last frame", from_worker(kEnd + "x"));
+  is("21[11] over garbage: bytes after the last frame", from_worker(kEnd + "x"));
   is("17[0] over garbage: bytes after the last frame", from_worker(frame(FrameType::kDeclined) + kEnd));
   is("1[4] 3[0] over garbage: bytes after the last frame",
      from_child(frame(FrameType::kRequestHead, "head") + frame(FrameType::kBodyEnd) + frame(FrameType::kBodyEnd)));
@@ -232,8 +232,8 @@ TEST(FrameGarbage, LengthsOutOfRange) {
   is(expected, from_worker(header(FrameType::kResponseHead, 17)));
   is(expected, from_worker(header(FrameType::kLog, wire::kMaxLog + 1)));
   is(expected, from_worker(header(FrameType::kLog, 0)));
-  is(expected, from_worker(header(FrameType::kEnd, 2)));
-  is(expected, from_worker(header(FrameType::kEnd, 4)));
+  is(expected, from_worker(header(FrameType::kEnd, 10)));
+  is(expected, from_worker(header(FrameType::kEnd, 12)));
   is(expected, from_worker(header(FrameType::kStarted, 1)));
   is(expected, from_child(header(FrameType::kRequestHead, wire::kMaxRequestHead + 1)));
   is(expected, from_child(header(FrameType::kRequestHead, 0xffffffff)));

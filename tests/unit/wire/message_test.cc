@@ -53,6 +53,7 @@ wire::RequestHead small_request() {
   head.script_mtime_us = 6;
   head.request_start_us = 7;
   head.queue_start_us = 8;
+  head.submitted_us = 9;
   head.script = "/a";
   head.callable = "app";
   head.application_group = "g";
@@ -87,7 +88,7 @@ TEST_GROUP(Ticket){};
 
 TEST(Ticket, IsThirtyTwoBytes) {
   is("4748544b"
-     "01000000"
+     "02000000"
      "04030201"
      "00000000"
      "0700000000000000"
@@ -123,7 +124,7 @@ TEST_GROUP(RequestHead){};
 
 TEST(RequestHead, IsThisOnTheWire) {
   is("01000000"
-     "62000000"
+     "6a000000"
      "09000000"
      "44332211"
      "01000000"
@@ -132,6 +133,7 @@ TEST(RequestHead, IsThisOnTheWire) {
      "0600000000000000"
      "0700000000000000"
      "0800000000000000"
+     "0900000000000000"
      "02000000"
      "2f61"
      "03000000"
@@ -161,6 +163,7 @@ TEST(RequestHead, ComesBack) {
   LONGS_EQUAL(6, head.script_mtime_us);
   LONGS_EQUAL(7, head.request_start_us);
   LONGS_EQUAL(8, head.queue_start_us);
+  LONGS_EQUAL(9, head.submitted_us);
   is("/a", head.script);
   is("app", head.callable);
   is("g", head.application_group);
@@ -292,13 +295,18 @@ TEST(ResponseMessages, AStatusOutOfRangeIsRefused) {
 
 TEST(ResponseMessages, AnEndComesBackAndNothingElseIsOne) {
   std::string frame;
-  wire::append_end({1, 500}, 9, &frame);
-  is("150000000300000009000000"
-     "01f401",
+  wire::append_end({1, 500, 3, 4, 5}, 9, wire::kKept, &frame);
+  is("150100000b00000009000000"
+     "01"
+     "f401"
+     "0300"
+     "0400"
+     "05000000",
      hex(frame));
   no_prefix_decodes(payload(frame), [](auto bytes) {
     wire::End end;
-    return wire::decode_end(bytes, &end) && end.outcome == 1 && end.status == 500;
+    return wire::decode_end(bytes, &end) && end.outcome == 1 && end.status == 500 && end.worker == 3 && end.free == 4 &&
+           end.taken_us == 5;
   });
 }
 

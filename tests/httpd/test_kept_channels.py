@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Channels between httpd's children and workers serve many requests, and lead to no worker that does not answer."""
+import os
+import signal
+
+import pytest
+
+from clients import at_once
+from processes import is_alive, wait_until
+
+DIED = r'GH0406: .*'
+
+
+@pytest.fixture
+def start(server):
+    def start(options):
+        return server(f'WSGIDaemonProcess one {options}\n'
+                      'WSGIScriptAliasMatch ^/(\\w+) ${APPS}/$1.wsgi process-group=one application-group=%{GLOBAL}\n')
+    return start
+
+
+def pid_of(connection):
+    return connection.request('GET', '/identity').json()['pid']
+
+
+def sockets(pid):
+    found = set()
+    for number in os.listdir(f'/proc/{pid}/fd'):
+        try:
+            found.add(os.readlink(f'/proc/{pid}/fd/{number}'))
+        except FileNotFoundError:
+            continue
+    return {name for name in found if name.startswith('socket:')}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look into a daemon's descriptors")
+def test_one_channel_serves_the_requests_of_a_connection(start):
+    httpd = start('processes=1 threads=2')
+    with httpd.connect() as connection:
+        pid = pid_of(connection)
+        before = sockets(pid)
+        for _ in range(50):
+            assert connection.request('GET', '/hello').status == 200
+        assert sockets(pid) == before
+
+
+def test_a_stopped_worker_gets_nothing_more(start):
+    httpd = start('processes=2 threads=2')
+    with httpd.connect() as connection:
+        pid = pid_of(connection)
+        assert pid_of(connection) == pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            assert [pid_of(connection) == pid for _ in range(10)] == [False] * 10
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_request_that_was_withdrawn_is_not_run_by_the_worker_that_comes_to_it_late(start, tmp_directory):
+    (tmp_directory / 'go').touch()
+    httpd = start('processes=2 threads=1')
+    with httpd.connect() as connection:
+        pid = pid_of(connection)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            assert int(connection.request('GET', f'/hold?{tmp_directory}').body) != pid
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    # The worker works again, and has only one thread: when it answers, it has come to what was left for it.
+    wait_until(lambda: pid in at_once(lambda _: httpd.get('/identity').json()['pid'], range(4)), what='the worker answers')
+    assert len(list(tmp_directory.glob('entered-*'))) == 1
+
+
+def test_quick_requests_go_past_a_worker_whose_threads_are_busy(start, tmp_directory):
+    httpd = start('processes=2 threads=1')
+    with httpd.connect() as connection, httpd.connect() as other:
+        pid_of(connection)
+        other.send(b'GET /hold?%s HTTP/1.1\r\nHost: a\r\n\r\n' % bytes(tmp_directory))
+        wait_until(lambda: list(tmp_directory.glob('entered-*')), what='a request in the application')
+        for _ in range(20):
+            assert connection.request('GET', '/hello').status == 200
+        (tmp_directory / 'go').touch()
+        assert other.response().status == 200
+
+
+def test_the_death_of_a_worker_costs_no_request_that_comes_after_it(start, error_log):
+    httpd = start('processes=2 threads=2')
+    with httpd.connect() as connection:
+        for _ in range(5):
+            pid = pid_of(connection)
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: not is_alive(pid), what='the worker is gone')
+            assert connection.request('GET', '/hello').status == 200
+    error_log.expect(DIED + '(SIGKILL|signal 9)', times=5)
+
+
+def test_both_workers_get_requests_when_there_are_many(start):
+    httpd = start('processes=2 threads=2')
+
+    def client(_):
+        with httpd.connect() as connection:
+            return {pid_of(connection) for _ in range(50)}
+
+    assert len(set().union(*at_once(client, range(8)))) == 2
