@@ -142,7 +142,9 @@ TEST(Threads, a_finalizer_may_print_while_the_host_is_being_used) {
       "        Cycle()\n"
       "        try: environ['wsgi.input'].read()\n"
       "        except OSError: pass\n"
-      "finally: gc.set_threshold(700)\n"
+      "finally:\n"
+      "    gc.set_threshold(700)\n"
+      "    gc.collect()\n"
       "start_response('200 OK', [])\n"
       "return [b'']");
   site.content_length = 5;
