@@ -206,6 +206,16 @@ $(foreach python,$(PYTHONS),$(eval $(call engine_test_rules,$(python))))
 .PHONY: check-engine
 check-engine: $(PYTHONS:%=check-engine-%) ## drive each engine by a fake host (check-engine-3.X: one of them)
 
+# Instructions of fixed work, with the default Python. The figures are of the compiler's own flags: CXXFLAGS= changes them.
+$(BUILD)/obj/tests/speed/speed.o: test_flags += $(call stringify,GATEHOUSE_PYTHON,$(DEFAULT_PYTHON)) \
+  $(call stringify,GATEHOUSE_ENGINE,$(abspath $(BUILD))/engine-cpython-$(DEFAULT_PYTHON).so)
+$(BUILD)/speed: $(BUILD)/obj/tests/speed/speed.o $(BUILD)/obj/tests/engine/fake_host.o $(wire) $(wsgi) $(base)
+	$(call say,LINK)$(CXX) -o $@ $^ $(ld_flags) -ldl
+.PHONY: check-speed
+check-speed: $(BUILD)/speed $(BUILD)/engine-cpython-$(DEFAULT_PYTHON).so ## count instructions (ARGS=--write records them)
+	scripts/check-speed $(ARGS) $(BUILD)/speed '$(CXX)' \
+	  $$($(PYTHON_$(DEFAULT_PYTHON)) -c 'import platform; print(platform.python_version())')
+
 .PHONY: check-httpd
 check-httpd: all ## run applications under a real httpd (ARGS= goes to pytest)
 	@mkdir -p $(BUILD)/log
