@@ -85,7 +85,8 @@ void KeptChannels::close_unused() {
 
 void KeptChannels::cover(int dead_end) {
   for (int channel = 0; channel < kNumbers; ++channel) {
-    if (states_[static_cast<std::size_t>(channel)].load() != kNone) dup3(dead_end, channel, O_CLOEXEC);
+    // Once: what that process opens under this number later is its own, also when it forks again.
+    if (states_[static_cast<std::size_t>(channel)].exchange(kNone) != kNone) dup3(dead_end, channel, O_CLOEXEC);
   }
 }
 

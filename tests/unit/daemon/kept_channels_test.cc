@@ -125,7 +125,21 @@ TEST(KeptChannels, CoveredChannelsReadEndOfFileAndKeepTheirNumbers) {
   char byte;
   LONGS_EQUAL(0, recv(channel.worker, &byte, 1, MSG_DONTWAIT));
   CHECK_TRUE(is_closed(channel));
-  kept.stop();
+  ::close(channel.worker);
+}
+
+TEST(KeptChannels, AChannelIsCoveredOnce) {
+  const Channel channel = idle();
+  auto dead = base::socket_pair(SOCK_STREAM).value();
+  kept.cover(dead.first.get());
+  const Channel later = open();
+  dup2(later.worker, channel.worker);
+  kept.cover(dead.first.get());
+  say(later);
+  char byte;
+  LONGS_EQUAL(1, recv(channel.worker, &byte, 1, MSG_DONTWAIT));
+  ::close(channel.worker);
+  ::close(later.worker);
 }
 
 TEST(KeptChannels, NoRequestIsLostAndNoneHasTwoOwners) {
