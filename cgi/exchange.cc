@@ -18,6 +18,14 @@ void add_header(std::string_view name, std::string_view value, std::string* out)
   out->append(name).append(": ").append(value).append("\r\n");
 }
 
+// RFC 3875 6.2.2: with such a Location the server answers with that page of its own instead.
+bool is_local_redirect(const gatehouse_response_head& head) {
+  for (std::size_t i = 0; i < head.header_count; ++i)
+    if (wsgi::is_local_redirect(head.status, view_of(head.headers[i].name), view_of(head.headers[i].value)))
+      return true;
+  return false;
+}
+
 }  // namespace
 
 const gatehouse_request_calls& Exchange::calls() {
@@ -82,14 +90,17 @@ void Exchange::add_head(const gatehouse_response_head& head) {
   buffer_.append("Status: ").append(std::to_string(head.status));
   if (head.reason.size > 0) buffer_.append(" ").append(view_of(head.reason));
   buffer_.append("\r\n");
+  const bool is_redirect = is_local_redirect(head);
   bool has_length = false;
   for (std::size_t i = 0; i < head.header_count; ++i) {
     const std::string_view name = view_of(head.headers[i].name);
-    // RFC 3875 6.2.2: to a CGI program's server this pair means "answer with that page of yours instead".
-    if (head.status == 200 && wsgi::equal_ignoring_case(name, "Location")) {
-      base::log(base::Message::kCgiLocation, "a Location header beside status 200 was left out");
+    // RFC 3875 6.2.3: to a CGI program's server any other Location means "answer with 302 instead".
+    if (head.status == 200 && !is_redirect && wsgi::equal_ignoring_case(name, "Location")) {
+      base::log(base::Message::kCgiLocation, "a Location header of another server beside status 200 was left out");
       continue;
     }
+    // It is not the type of the page that httpd finds.
+    if (is_redirect && wsgi::equal_ignoring_case(name, "Content-Type")) continue;
     has_length = has_length || wsgi::equal_ignoring_case(name, "Content-Length");
     add_header(name, view_of(head.headers[i].value), &buffer_);
   }

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "module/config.h"
+#include "wsgi/header_rules.h"
 
 namespace httpd {
 namespace {
@@ -127,6 +128,8 @@ void ResponseWriter::add_header(std::string_view name, std::string_view value) {
     r_->clength = std::strtoll(pool_copy(r_->pool, value), nullptr, 10);
     return;
   }
+  if (wsgi::is_local_redirect(static_cast<std::uint32_t>(r_->status), name, value))
+    location_ = pool_copy(r_->pool, value);
   // httpd keeps the one table for all statuses, the other for its own error page as well: a 401 needs its challenge.
   apr_table_t* table = is(name, "www-authenticate") ? r_->err_headers_out : r_->headers_out;
   apr_table_addn(table, pool_copy(r_->pool, name), pool_copy(r_->pool, value));
@@ -166,7 +169,7 @@ bool ResponseWriter::append_file(base::UniqueFd fd, std::int64_t offset, std::in
 
 bool ResponseWriter::pass_brigade() {
   if (client_gone()) return false;
-  if (overridden_ != 0) {
+  if (is_dropped()) {
     apr_brigade_cleanup(brigade_);
     buffered_ = 0;
     return true;
@@ -195,7 +198,25 @@ void ResponseWriter::forget_head() {
   ap_set_content_type(r_, nullptr);
 }
 
+// What the page that httpd finds instead is sent with, as for a CGI program: all that does not describe this one.
+void ResponseWriter::keep_headers() {
+  const apr_array_header_t& headers = *apr_table_elts(r_->headers_out);
+  for (int i = 0; i < headers.nelts; ++i) {
+    const apr_table_entry_t& header = APR_ARRAY_IDX(&headers, i, apr_table_entry_t);
+    const std::string_view name(header.key);
+    if (!is(name, "location") && !is(name, "content-length") && !is(name, "etag") && !is(name, "last-modified"))
+      apr_table_addn(r_->err_headers_out, header.key, header.val);
+  }
+}
+
 int ResponseWriter::finish() {
+  is_finished_ = true;
+  if (location_ != nullptr) {
+    apr_brigade_cleanup(brigade_);
+    keep_headers();
+    forget_head();
+    return OK;
+  }
   if (overridden_ != 0) {
     forget_head();  // but for the challenge of a 401, which httpd's page needs
     return overridden_;

@@ -40,6 +40,7 @@ class BodyReader {
 
 // Collects the response and hands it to httpd: nothing is on its way to the client before pass() or flush(). With
 // WSGIErrorOverride, nothing of a response whose status is an error that httpd knows ever is: it shows its own page.
+// Nor is the body of one that is a local redirect (header_rules.h), nor a header that describes that body.
 class ResponseWriter {
  public:
   explicit ResponseWriter(request_rec* r);
@@ -66,6 +67,9 @@ class ResponseWriter {
   // Ends the response. What was appended goes out with the end in one piece. Returns the handler's result: OK, or
   // the status of which httpd shows its own page.
   int finish();
+  // After finish(): the local URL that the application answered with, to be served instead (local_redirect.h); else
+  // NULL.
+  const char* redirect() const { return is_finished_ ? location_ : nullptr; }
   // The response cannot be completed. Nothing passed on yet: forgets head and body and returns status, so that
   // httpd answers with its error page. Else makes the end visible to the client: no final chunk, connection
   // closed, RST_STREAM on HTTP/2; returns OK (what is sent is sent).
@@ -79,10 +83,14 @@ class ResponseWriter {
  private:
   bool pass_brigade();
   void forget_head();
+  void keep_headers();
+  bool is_dropped() const { return overridden_ != 0 || location_ != nullptr; }
 
   request_rec* r_;
   const bool overrides_errors_;
-  int overridden_ = 0;  // the application's status that httpd answers in its place
+  int overridden_ = 0;              // the application's status that httpd answers in its place
+  const char* location_ = nullptr;  // of a local redirect
+  bool is_finished_ = false;
   apr_bucket_brigade* brigade_;
   std::size_t buffered_ = 0;
   bool has_head_ = false;

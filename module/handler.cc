@@ -11,6 +11,7 @@
 #include "module/brigade.h"
 #include "module/daemon_client.h"
 #include "module/embedded_host.h"
+#include "module/local_redirect.h"
 #include "module/request_facts.h"
 #include "module/script_alias.h"
 #include "module/target.h"
@@ -123,9 +124,13 @@ int handle_request(request_rec* r) {
   gather_facts(r, target, pass_authorization_of(r), &facts);
   BodyReader body(r);
   ResponseWriter writer(r);
-  if (target.group != nullptr) return serve_by_daemon(r, target, &facts, &body, &writer);
-  if (const int status = check_readable(r); status != OK) return status;
-  return serve_embedded(r, target, &facts, &body, &writer);
+  int status = OK;
+  if (target.group != nullptr) {
+    status = serve_by_daemon(r, target, &facts, &body, &writer);
+  } else if ((status = check_readable(r)) == OK) {
+    status = serve_embedded(r, target, &facts, &body, &writer);
+  }
+  return writer.redirect() != nullptr ? redirect_locally(r, writer.redirect()) : status;
 }
 
 }  // namespace httpd

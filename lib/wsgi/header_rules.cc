@@ -145,6 +145,10 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
+bool is_local_redirect(std::uint32_t status, std::string_view name, std::string_view value) {
+  return status == 200 && value.starts_with('/') && !value.starts_with("//") && equal_ignoring_case(name, "location");
+}
+
 bool has_no_body(std::uint32_t status, bool head_request) { return head_request || status == 204 || status == 304; }
 
 }  // namespace wsgi

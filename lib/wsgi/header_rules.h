@@ -37,6 +37,10 @@ Refusal parse_content_length(std::string_view value, std::int64_t* out);
 
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
+// The answer is another page of this server, and the server is to send that (RFC 3875 section 6.2.2): Location beside
+// status 200 with the path of a local URL. "//host/path" is no path but another server's (RFC 3986 section 4.2).
+bool is_local_redirect(std::uint32_t status, std::string_view name, std::string_view value);
+
 // Responses that carry no body whatever the application yields: 204, 304, and any to HEAD.
 bool has_no_body(std::uint32_t status, bool head_request);
 

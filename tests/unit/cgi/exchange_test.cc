@@ -152,8 +152,15 @@ TEST(CgiExchange, AServerThatStoppedListeningIsGone) {
   signal(SIGPIPE, SIG_DFL);
 }
 
-TEST(CgiExchange, LocationBesideStatus200IsLeftOutAndLogged) {
-  send_head(200, "OK", {{text("Location"), text("/secret")}, {text("X-A"), text("1")}}, -1);
+TEST(CgiExchange, ALocalRedirectIsTheServersToMake) {
+  send_head(200, "OK", {{text("Location"), text("/there?a=b")}, {text("Content-Type"), text("text/x-own")}}, -1);
+  CHECK(exchange->flush());
+  STRCMP_EQUAL("Status: 200 OK\r\nLocation: /there?a=b\r\n\r\n", arrived().c_str());
+  CHECK(logged.empty());
+}
+
+TEST(CgiExchange, LocationOfAnotherServerBesideStatus200IsLeftOutAndLogged) {
+  send_head(200, "OK", {{text("Location"), text("http://other/")}, {text("X-A"), text("1")}}, -1);
   CHECK(exchange->flush());
   STRCMP_EQUAL("Status: 200 OK\r\nX-A: 1\r\n\r\n", arrived().c_str());
   STRCMP_CONTAINS("GH0703: ", logged.c_str());

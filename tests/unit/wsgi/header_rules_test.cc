@@ -273,6 +273,16 @@ TEST(HeaderRules, CaseIsIgnoredForLettersOnly) {
   CHECK_FALSE(wsgi::equal_ignoring_case("\xc4", "\xe4"));
 }
 
+TEST(HeaderRules, ALocalRedirectIsALocalPathBesideStatus200) {
+  CHECK_TRUE(wsgi::is_local_redirect(200, "Location", "/"));
+  CHECK_TRUE(wsgi::is_local_redirect(200, "lOCATION", "/a//b?c=d"));
+  for (const char* value : {"", "a", "//host/a", "http://host/a", " /a"})
+    CHECK_FALSE(wsgi::is_local_redirect(200, "Location", value));
+  for (const std::uint32_t status : {201u, 301u, 302u, 404u})
+    CHECK_FALSE(wsgi::is_local_redirect(status, "Location", "/"));
+  CHECK_FALSE(wsgi::is_local_redirect(200, "Content-Location", "/"));
+}
+
 TEST(HeaderRules, ABodyIsMissingFrom204And304AndToHead) {
   for (std::uint32_t status = 200; status <= 599; ++status) {
     CHECK_EQUAL(status == 204 || status == 304, wsgi::has_no_body(status, false));
