@@ -6,6 +6,9 @@ import json
 import threading
 import urllib.parse
 
+from http2 import Http2Connection
+from raw_http import Closed, Connection, format_request
+
 
 class Mount:
     """The applications of tests/apps as one mode serves them: paths are `name`, `name/path`, `name?query`."""
@@ -39,6 +42,63 @@ class Mount:
         plan = json.dumps({'status': status, 'headers': list(headers), 'blocks': list(blocks), **more})
         path = self.path('respond?' + urllib.parse.quote(plan))
         return connection.request(method, path) if connection else self.server.request(method, path)
+
+
+class Wire(Mount):
+    """The applications through one mode and one protocol, h1 (HTTP/1.1) or h2 (HTTP/2). Each request is followed by
+    another on the same connection, sent before the first is answered, which must get its own answer, or not a byte
+    where HTTP/1.1 closes the connection."""
+
+    def __init__(self, server, prefix, protocol):
+        super().__init__(server, prefix)
+        self.is_http2 = protocol == 'h2'
+        self.connection = None
+        self.asked = 0
+
+    def connect(self, **options):
+        return (Http2Connection if self.is_http2 else Connection)(self.server.port, **options)
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
+
+    def respond(self, status='200 OK', headers=(), blocks=(), method='GET', **more):
+        plan = json.dumps({'status': status, 'headers': list(headers), 'blocks': list(blocks), **more})
+        return self.ask(method, 'respond?' + urllib.parse.quote(plan))
+
+    def ask(self, method, path, headers=(), body=b''):
+        """The response; None when the connection, or the stream, ended without one."""
+        self.connection = self.connection or self.connect()
+        self.asked += 1
+        token = f'{self.prefix} request {self.asked}'.encode()
+        both = self._ask_http2 if self.is_http2 else self._ask_http1
+        response, after = both((method, self.prefix + path, headers, body),
+                               ('POST', self.prefix + 'echo_body', (), token))
+        if self.is_http2 or after is not None:
+            assert (after.status, after.body, after.complete) == (200, token, True), after
+        return response
+
+    def _ask_http1(self, first, second):
+        self.connection.send(format_request(*first) + format_request(*second))
+        try:
+            response = self.connection.response(first[0])
+        except Closed as closed:
+            assert str(closed).endswith(f'{[b""]}'), closed
+            response = None
+        if response is not None and response.complete and not response.closes:
+            return response, self.connection.response()
+        assert self.connection.rest() == b''
+        self.close()
+        return response, None
+
+    def _ask_http2(self, first, second):
+        streams = [self.connection.start(*request) for request in (first, second)]
+        try:
+            response = self.connection.response(streams[0])
+        except Closed:
+            response = None
+        return response, self.connection.response(streams[1])
 
 
 class Load:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import pythons
-from clients import Mount
+from clients import Mount, Wire
 from error_log import ErrorLog
 from httpd_server import Server
 from stage import Stage
@@ -104,6 +104,24 @@ def mount(site, request):
 def lasting(site, request):
     """The applications in the modes whose processes serve more than one request."""
     return Mount(site, f'/{request.param}/')
+
+
+@pytest.fixture(scope='session')
+def two_protocols(servers):
+    """A server that speaks HTTP/1.1 and HTTP/2 without TLS."""
+    server = servers.start('Protocols h2c http/1.1\nH2Upgrade Off\nMaxKeepAliveRequests 0\nWSGIChunkedRequest On\n'
+                           + site_config(), modules=('http2',))
+    yield server
+    stop_clean(servers, server)
+
+
+@pytest.fixture(params=[f'{mode}-{protocol}' for mode in ('embedded', 'daemon') for protocol in ('h1', 'h2')])
+def wire(two_protocols, request):
+    """The applications in embedded and daemon mode over HTTP/1.1 and HTTP/2."""
+    mode, protocol = request.param.split('-')
+    wire = Wire(two_protocols, f'/{mode}/', protocol)
+    yield wire
+    wire.close()
 
 
 @pytest.fixture(scope='session', params=[(mpm, python) for mpm in MPMS for python in PYTHONS],

@@ -31,6 +31,11 @@ class Response:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     @property
+    def closes(self):
+        """Did the server announce to close the connection?"""
+        return any('close' in value.lower() for value in self.all('Connection'))
+
+    @property
     def text(self):
         return self.body.decode('utf-8', 'replace')
 
@@ -135,13 +140,13 @@ def read_head(stream):
             raise Closed(f'connection closed in the response head: {lines + [line]}')
         lines.append(line[:-2].decode('latin-1'))
     _, status, reason = (lines[0].split(' ', 2) + [''])[:3]
-    headers = [(name, value.strip()) for name, _, value in (line.partition(':') for line in lines[1:])]
+    headers = [(name, value.strip(' \t')) for name, _, value in (line.partition(':') for line in lines[1:])]
     return Response(int(status), reason, headers)
 
 
 def read_line(stream):
     try:
-        return stream.readline(1 << 20)
+        return stream.readline(1 << 25)
     except ConnectionResetError:
         return b''
 
