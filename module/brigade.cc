@@ -235,6 +235,8 @@ int ResponseWriter::abort(int status) {
     return status;
   }
   r_->connection->keepalive = AP_CONN_CLOSE;
+  // A cache takes what it has of the body for the whole otherwise. That of a page which includes it does, too.
+  for (request_rec* r = r_; r != nullptr; r = r->main) r->no_cache = 1;
   const bool close_delimited = !r_->chunked && apr_table_get(r_->headers_out, "Content-Length") == nullptr;
   if (close_delimited && r_->proto_num < HTTP_VERSION(2, 0)) reset_on_close(r_->connection);
   // RFC 9112 section 8: the chunk filter leaves out the last chunk when it sees this bucket.

@@ -173,7 +173,8 @@ void believe_proxy(const DirectoryConfig& config, RequestFacts* facts) {
 std::int64_t body_length(const request_rec* r) {
   if (apr_table_get(r->headers_in, "Transfer-Encoding") != nullptr) return -1;
   const char* length = apr_table_get(r->headers_in, "Content-Length");
-  if (length != nullptr) return std::strtoll(length, nullptr, 10);
+  // A filter that works on content, such as DEFLATE, makes it longer or shorter.
+  if (length != nullptr) return r->input_filters == r->proto_input_filters ? std::strtoll(length, nullptr, 10) : -1;
   // HTTP/2 has bodies without either header; without one, httpd's filter answers end-of-stream at once.
   return r->proto_num >= HTTP_VERSION(2, 0) && r->method_number != M_GET ? -1 : 0;
 }
