@@ -237,10 +237,13 @@ int ResponseWriter::abort(int status) {
   r_->connection->keepalive = AP_CONN_CLOSE;
   // A cache takes what it has of the body for the whole otherwise. That of a page which includes it does, too.
   for (request_rec* r = r_; r != nullptr; r = r->main) r->no_cache = 1;
-  const bool close_delimited = !r_->chunked && apr_table_get(r_->headers_out, "Content-Length") == nullptr;
+  // Without a body there is nothing to be missed; a reset might only take the head away from the client.
+  const bool has_body = !wsgi::has_no_body(static_cast<std::uint32_t>(r_->status), r_->header_only != 0);
+  const bool close_delimited = has_body && !r_->chunked && apr_table_get(r_->headers_out, "Content-Length") == nullptr;
   if (close_delimited && r_->proto_num < HTTP_VERSION(2, 0)) reset_on_close(r_->connection);
   // RFC 9112 section 8: the chunk filter leaves out the last chunk when it sees this bucket.
-  append_bucket(brigade_, ap_bucket_error_create(HTTP_BAD_GATEWAY, nullptr, r_->pool, brigade_->bucket_alloc));
+  if (has_body)
+    append_bucket(brigade_, ap_bucket_error_create(HTTP_BAD_GATEWAY, nullptr, r_->pool, brigade_->bucket_alloc));
   append_bucket(brigade_, apr_bucket_eos_create(brigade_->bucket_alloc));
   pass_brigade();
   if (close_delimited && r_->proto_num < HTTP_VERSION(2, 0)) r_->connection->aborted = 1;

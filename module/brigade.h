@@ -71,8 +71,8 @@ class ResponseWriter {
   // NULL.
   const char* redirect() const { return is_finished_ ? location_ : nullptr; }
   // The response cannot be completed. Nothing passed on yet: forgets head and body and returns status, so that
-  // httpd answers with its error page. Else makes the end visible to the client: no final chunk, connection
-  // closed, RST_STREAM on HTTP/2; returns OK (what is sent is sent).
+  // httpd answers with its error page. Else makes the end visible to the client, if there is a body: no final chunk,
+  // connection closed, RST_STREAM on HTTP/2; returns OK (what is sent is sent).
   int abort(int status);
   // For code that has no better status than 502.
   void abort_connection() { static_cast<void>(abort(HTTP_BAD_GATEWAY)); }

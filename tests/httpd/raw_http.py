@@ -51,6 +51,11 @@ class Connection:
         self.socket = socket.create_connection(('127.0.0.1', port), timeout)
         self.stream = self.socket.makefile('rb')
 
+    def wrap(self, tls):
+        """Goes on over TLS, with an ssl.SSLContext."""
+        self.socket = tls.wrap_socket(self.socket, server_hostname='localhost', suppress_ragged_eofs=True)
+        self.stream = self.socket.makefile('rb')
+
     def __enter__(self):
         return self
 
