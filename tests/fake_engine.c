@@ -183,9 +183,25 @@ static void stop(const char* reason) {
   if (host != NULL && host->log != NULL) host->log(host->context, GATEHOUSE_LOG_INFO, text_of(reason));
 }
 
+static void publish_signal(int number) {
+  (void)number;
+  if (host != NULL && host->log != NULL)
+    host->log(host->context, GATEHOUSE_LOG_INFO, text_of("a signal was published"));
+}
+
 static const struct gatehouse_engine_table table = {
-    sizeof table, GATEHOUSE_ENGINE_ABI, "3.99.0", start, before_fork, after_fork_parent, after_fork_child, load,
-    handle,       end_thread,           stop,
+    sizeof table,
+    GATEHOUSE_ENGINE_ABI,
+    "3.99.0",
+    start,
+    before_fork,
+    after_fork_parent,
+    after_fork_child,
+    load,
+    handle,
+    end_thread,
+    stop,
+    publish_signal,
 };
 
 const struct gatehouse_engine_table* gatehouse_engine(uint32_t abi) {

@@ -117,18 +117,22 @@ bool comes_from(Borrowed exception, Borrowed origin) {
   return false;
 }
 
-// Logs an application's exception; what follows from a client that is gone is no news, and an application that
-// cannot read the rest of its input is not at fault.
-void log_failure(Attached& attached, Request& request, const RequestBody& body, const Response& response) {
+// Logs an application's exception and tells the status that answers it; what follows from a client that is gone is no
+// news, and an application that cannot read the rest of its input is not at fault.
+std::uint32_t log_failure(Attached& attached, Request& request, const RequestBody& body, const Response& response) {
   Ref exception = Ref::steal(take_raised());
-  if (!exception || response.gone()) return;
-  if (comes_from(exception, body.failure()))
-    return log_message(attached, &request, Message::kInputFailed,
-                       where(request) + " gave up: " + describe(attached, body.failure()));
+  if (!exception || response.gone()) return 500;
+  if (comes_from(exception, body.failure())) {
+    log_message(attached, &request, Message::kInputFailed,
+                where(request) + " gave up: " + describe(attached, body.failure()));
+    return 500;
+  }
   const bool exits = PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit) != 0;
   std::string what = where(request);
   if (const std::string diagnosis = diagnose_import(attached, exception); !diagnosis.empty()) what += " " + diagnosis;
   log_taken(attached, &request, exits ? Message::kApplicationExit : Message::kApplicationFailed, what, exception);
+  Borrowed timeout(request.interpreter().objects.request_timeout_type);
+  return PyErr_GivenExceptionMatches(exception.get(), timeout.get()) != 0 ? 504 : 500;
 }
 
 // Compares what was sent with what was promised. True: the response is whole.
@@ -149,11 +153,11 @@ Outcome call_application(Attached& attached, Request& request, const RequestBody
   PyObject* arguments[] = {environ.get(), start_response.get()};
   Ref result = Ref::steal(PyObject_Vectorcall(application.get(), arguments, 2, nullptr));
   const bool sent = result && send_result(attached, request, response, result);
-  if (!sent) log_failure(attached, request, body, response);
+  const std::uint32_t failure = sent ? 500 : log_failure(attached, request, body, response);
   if (result) close_result(attached, request, result);
 
   if (response.gone()) return {GATEHOUSE_ABORTED, response.state().status()};
-  if (!response.committed()) return {GATEHOUSE_FAILED, 500};
+  if (!response.committed()) return {GATEHOUSE_FAILED, failure};
   const wsgi::ResponseState& state = response.state();
   const bool odd_length = state.is_short() || state.is_long();
   if (!sent || (odd_length && !check_length(attached, request, response))) return {GATEHOUSE_TRUNCATED, state.status()};

@@ -65,6 +65,7 @@ void on_handle(const gatehouse_request* abi, gatehouse_outcome* outcome) noexcep
 
 void on_end_thread() noexcept { Runtime::get().end_thread(); }
 void on_stop(const char* reason) noexcept { Runtime::get().stop(reason != nullptr ? reason : ""); }
+void on_publish_signal(int number) noexcept { Runtime::get().publish_signal(number); }
 
 // "3.12.1" of "3.12.1 (main, ...) [GCC ...]".
 const char* python_version() {
@@ -85,7 +86,8 @@ constinit gatehouse_engine_table table = {sizeof(gatehouse_engine_table),
                                           on_load,
                                           on_handle,
                                           on_end_thread,
-                                          on_stop};
+                                          on_stop,
+                                          on_publish_signal};
 
 }  // namespace
 }  // namespace python

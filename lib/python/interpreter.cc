@@ -33,6 +33,14 @@ Interpreter* Interpreters::find(std::string_view name) {
   return made;
 }
 
+std::vector<Interpreter*> Interpreters::list() {
+  std::vector<Interpreter*> all;
+  base::MutexLock lock(mutex_);
+  for (auto& [name, interpreter] : subs_) all.push_back(interpreter.get());
+  all.push_back(main_.get());
+  return all;
+}
+
 Interpreter* Interpreters::make(std::string_view name) {
   Attach attach(*main_);
   PyThreadState* const main_state = PyThreadState_Get();

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/mutex.h"
 #include "python/attach.h"
@@ -52,6 +53,8 @@ class Interpreters {
     base::MutexLock lock(mutex_);
     return !subs_.empty();
   }
+  // All there are now, sub-interpreters first. Any thread.
+  std::vector<Interpreter*> list() GH_EXCLUDES(mutex_);
   // Calls use(interpreter) for each, sub-interpreters first. Without the GIL, while none is being made.
   template <typename Use>
   void for_each(Use use) {

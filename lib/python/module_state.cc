@@ -118,6 +118,13 @@ bool ModuleState::add_modules() {
   if (PyModule_AddObjectRef(mod_wsgi.get(), "FileWrapper", file_wrapper_type.get()) < 0) return false;
   if (!add_text(mod_wsgi, "process_group", settings.process_group) || !add_text(mod_wsgi, "application_group", ""))
     return false;
+  request_timeout_type = Ref::steal(PyErr_NewExceptionWithDoc(
+      "mod_wsgi.RequestTimeout", "Raised in a request that takes longer than request-timeout.", PyExc_BaseException,
+      nullptr));
+  if (!request_timeout_type ||
+      PyModule_AddObjectRef(mod_wsgi.get(), "RequestTimeout", request_timeout_type.get()) < 0 ||
+      !events.set_up(mod_wsgi))
+    return false;
   for (Borrowed module : {Borrowed(mod_wsgi), Borrowed(apache)}) {
     if (!add_int(module, "maximum_processes", settings.processes)) return false;
     if (!add_int(module, "threads_per_process", settings.threads)) return false;

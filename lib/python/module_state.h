@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "python/attach.h"
+#include "python/events.h"
 #include "python/ref.h"
 
 namespace python {
@@ -23,6 +24,9 @@ struct ModuleState {
 
   Ref mod_wsgi;
   Ref apache;
+
+  Events events;
+  Ref request_timeout_type;  // mod_wsgi.RequestTimeout, a BaseException
 
   Ref input_type;
   Ref log_type;

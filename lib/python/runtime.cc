@@ -138,10 +138,18 @@ void Runtime::forked_unannounced() const {
 
 void Runtime::end_thread() { free_thread_states(main_state_); }
 
-void Runtime::stop(std::string_view) {
-  interpreters_.for_each([](Interpreter& interpreter) {
+void Runtime::publish_signal(int number) {
+  for (Interpreter* interpreter : interpreters_.list()) {
+    Attach attach(*interpreter);
+    interpreter->objects.events.publish_signal(attach.attached(), number);
+  }
+}
+
+void Runtime::stop(const char* reason) {
+  interpreters_.for_each([reason](Interpreter& interpreter) {
     Attach attach(interpreter);
     become_main_thread(attach.attached());
+    interpreter.objects.events.publish_stopping(attach.attached(), reason);
     run_exit_function(attach.attached(), "threading", "_shutdown");
     run_exit_function(attach.attached(), "atexit", "_run_exitfuncs");
     flush_stream(attach.attached(), "stdout");

@@ -47,9 +47,11 @@ class Runtime {
   void forked_unannounced() const;
   // The calling thread's states in all interpreters go; the main thread keeps its own.
   void end_thread();
-  // threading._shutdown, atexit and a flush of the standard streams in each interpreter. Without the GIL, on the
-  // thread that called start(). Blocks for as long as the application's threads do.
-  void stop(std::string_view reason);
+  // process_signal in every interpreter. Without the GIL, any thread.
+  void publish_signal(int number);
+  // process_stopping, then threading._shutdown, atexit and a flush of the standard streams in each interpreter. Without
+  // the GIL, on the thread that called start(). Blocks for as long as the application's threads do.
+  void stop(const char* reason);
 
   const gatehouse_host& host() const { return *host_; }
   const Settings& settings() const { return settings_; }

@@ -204,6 +204,9 @@ struct gatehouse_engine_table {
   /* No handle() runs any more: process_stopping callbacks, threading._shutdown, atexit, flush. Never finalises
    * Python (design.md 8): the host then ends with _exit. reason: string. On the thread that called start. */
   void (*stop)(const char* reason);
+  /* Tells the application's subscribers of a signal (event process_signal), in every interpreter. Runs Python and
+   * blocks for as long as they do. Any thread that may call handle; not beside stop. */
+  void (*publish_signal)(int number);
 };
 
 /* The one exported symbol of an engine. NULL when abi is not the engine's. */

@@ -206,6 +206,43 @@ int stop(const std::string&) {
   return 0;
 }
 
+int stop_events(const std::string&) {
+  Site site;
+  if (start(ordinary()) != 0) return 1;
+  for (const char* name : {"", "sub"}) {
+    site.interpreter = name;
+    site.application(
+        "import atexit, mod_wsgi, os\n"
+        "who = mod_wsgi.application_group or 'main'\n"
+        "def tell(*words): os.write(1, (' '.join(map(str, words)) + '\\n').encode())\n"
+        "mod_wsgi.subscribe_shutdown(lambda name, **kw: tell('shutdown', who, name, kw))\n"
+        "mod_wsgi.subscribe_events(lambda name, **kw: name.startswith('process') and tell('events', who, name, kw))\n"
+        "atexit.register(tell, 'atexit', who)\n"
+        "start_response('200 OK', [])\n"
+        "return [b'x']");
+    site.application_group = name;
+    site.get();
+  }
+  engine().stop("maximum_requests");
+  return 0;
+}
+
+int embedded_signals(const std::string&) {
+  Site site;
+  gatehouse_python python = ordinary();
+  python.process_group = "";
+  if (start(python) != 0) return 1;
+  site.application(
+      "import mod_wsgi\n"
+      "mod_wsgi.subscribe_signals(print)\n"
+      "start_response('200 OK', [])\n"
+      "return [b'%d subscribers' % len(mod_wsgi.signal_callbacks)]");
+  const Reply reply = site.get();
+  for (const std::string& line : reply.notes) std::printf("%s\n", line.c_str());
+  std::printf("%s\n", reply.body.c_str());
+  return 0;
+}
+
 const std::map<std::string, std::function<int(const std::string&)>>& scenarios() {
   static const std::map<std::string, std::function<int(const std::string&)>> all = {
       {"bad-home", bad_home},
@@ -216,7 +253,9 @@ const std::map<std::string, std::function<int(const std::string&)>>& scenarios()
       {"application-fork", application_fork},
       {"application-fork-beside-interpreters", application_fork_beside_interpreters},
       {"fork-workers", fork_workers},
-      {"stop", stop}};
+      {"stop", stop},
+      {"stop-events", stop_events},
+      {"embedded-signals", embedded_signals}};
   return all;
 }
 
