@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/posix.h"
 #include "python/environ_dict.h"
 #include "python/diagnosis.h"
 #include "python/exception.h"
@@ -11,7 +12,9 @@
 #include "python/input.h"
 #include "python/interpreter.h"
 #include "python/log_stream.h"
+#include "python/metrics.h"
 #include "python/request.h"
+#include "python/request_events.h"
 #include "python/response.h"
 #include "python/response_callable.h"
 #include "python/script.h"
@@ -21,18 +24,75 @@ namespace {
 
 using base::Message;
 
+bool has_early_hints(const Request& request) {
+  return reaches(request.calls(), request.calls().send_interim) && request.calls().send_interim != nullptr;
+}
+bool has_client_gone(const Request& request) {
+  return reaches(request.calls(), request.calls().client_gone) && request.calls().client_gone != nullptr;
+}
+
 // The objects that stand for the request in Python. They may outlive it: at its end they are told.
 struct Handles {
   Ref input;
   Ref errors;
   Ref start_response;
+  Ref early_hints;          // empty: the host has none
+  Ref client_disconnected;  // the same
 
-  void end() const {
+  bool complete(const Request& request) const {
+    return input && errors && start_response && static_cast<bool>(early_hints) == has_early_hints(request) &&
+           static_cast<bool>(client_disconnected) == has_client_gone(request);
+  }
+  void end(Attached& attached, ClientCalls& client_calls) {
     if (input) end_input(input);
     if (errors) end_errors(errors);
     if (start_response) end_start_response(start_response);
+    client_calls.give_back(attached, std::move(early_hints));
+    client_calls.give_back(attached, std::move(client_disconnected));
   }
 };
+
+Handles make_handles(Attached& attached, Request& request, RequestBody& body, Response& response) {
+  ModuleState& objects = request.interpreter().objects;
+  Handles handles;
+  handles.input = make_input(attached, objects, request, body);
+  handles.errors = make_errors(attached, objects, request);
+  handles.start_response = make_start_response(attached, objects, response);
+  if (has_early_hints(request))
+    handles.early_hints = objects.client_calls.take(attached, ClientCalls::Kind::kEarlyHints, response);
+  if (has_client_gone(request))
+    handles.client_disconnected = objects.client_calls.take(attached, ClientCalls::Kind::kClientDisconnected, response);
+  return handles;
+}
+
+// The environ with all handles in it. An empty Ref with an exception pending on failure.
+Ref environ_with(Attached& attached, Request& request, const Handles& handles) {
+  if (!handles.complete(request)) return {};
+  Ref environ = make_environ(attached, request, handles.input, handles.errors);
+  if (!environ) return {};
+  if (handles.early_hints && !add_to_environ(attached, request, environ, "wsgi.early_hints", handles.early_hints))
+    return {};
+  if (handles.client_disconnected &&
+      !add_to_environ(attached, request, environ, "gatehouse.client_disconnected", handles.client_disconnected))
+    return {};
+  return environ;
+}
+
+// Gives the request its request_data and enters it into mod_wsgi.active_requests. False: an exception is pending.
+bool enter_request(Request& request, Borrowed environ) {
+  const ModuleState& objects = request.interpreter().objects;
+  request.data = Ref::steal(PyDict_New());
+  request.id = Ref::borrow(PyDict_GetItemWithError(environ.get(), objects.request_id_name.get()));
+  if (!request.data) return false;
+  return !request.id || PyDict_SetItem(objects.active_requests.get(), request.id.get(), request.data.get()) == 0;
+}
+
+// The opposite; another request may have got the same id.
+void leave_request(Request& request) {
+  Borrowed active(request.interpreter().objects.active_requests);
+  if (!request.id || PyDict_GetItemWithError(active.get(), request.id.get()) != request.data.get()) return;
+  if (PyDict_DelItem(active.get(), request.id.get()) < 0) PyErr_Clear();
+}
 
 // What print() and wsgi.errors have begun and not ended with a newline.
 void flush_partial_lines(Attached& attached, Request& request) {
@@ -131,6 +191,7 @@ std::uint32_t log_failure(Attached& attached, Request& request, const RequestBod
   std::string what = where(request);
   if (const std::string diagnosis = diagnose_import(attached, exception); !diagnosis.empty()) what += " " + diagnosis;
   log_taken(attached, &request, exits ? Message::kApplicationExit : Message::kApplicationFailed, what, exception);
+  publish_request_exception(attached, request, exception);
   Borrowed timeout(request.interpreter().objects.request_timeout_type);
   return PyErr_GivenExceptionMatches(exception.get(), timeout.get()) != 0 ? 504 : 500;
 }
@@ -146,15 +207,25 @@ bool check_length(Attached& attached, Request& request, const Response& response
   return false;
 }
 
+// The application, and subscribers, are about to be entered. False: the request is being served elsewhere.
+bool tell_entered(const Request& request) {
+  return request.calls().entered == nullptr || request.calls().entered(request.context()) == GATEHOUSE_OK;
+}
+
 Outcome call_application(Attached& attached, Request& request, const RequestBody& body, Response& response,
-                         Borrowed application, Borrowed environ, Borrowed start_response) {
-  if (request.calls().entered != nullptr && request.calls().entered(request.context()) != GATEHOUSE_OK)
-    return {GATEHOUSE_ABORTED, 0};
+                         Borrowed configured, Borrowed environ, Borrowed start_response) {
+  RequestMeter* meter = request.meter();
+  if (meter != nullptr) getrusage(RUSAGE_THREAD, &meter->cpu_start);
+  const Ref application = publish_request_started(attached, request, configured, environ);
   PyObject* arguments[] = {environ.get(), start_response.get()};
   Ref result = Ref::steal(PyObject_Vectorcall(application.get(), arguments, 2, nullptr));
   const bool sent = result && send_result(attached, request, response, result);
   const std::uint32_t failure = sent ? 500 : log_failure(attached, request, body, response);
   if (result) close_result(attached, request, result);
+  if (meter != nullptr) {
+    meter->application_finish_us = base::wall_clock_us();
+    getrusage(RUSAGE_THREAD, &meter->cpu_finish);
+  }
 
   if (response.gone()) return {GATEHOUSE_ABORTED, response.state().status()};
   if (!response.committed()) return {GATEHOUSE_FAILED, failure};
@@ -168,22 +239,24 @@ Outcome answer(Attached& attached, Request& request, Borrowed application) {
   Interpreter& interpreter = request.interpreter();
   RequestBody body(request);
   Response response(request);
-  const Handles handles = {make_input(attached, interpreter.objects, request, body),
-                           make_errors(attached, interpreter.objects, request),
-                           make_start_response(attached, interpreter.objects, response)};
-  Ref environ = handles.input && handles.errors && handles.start_response
-                    ? make_environ(attached, request, handles.input, handles.errors)
-                    : Ref();
+  Handles handles = make_handles(attached, request, body, response);
+  Ref environ = environ_with(attached, request, handles);
   Outcome outcome = {GATEHOUSE_FAILED, 500};
-  if (environ) {
+  if (environ && enter_request(request, environ)) {
+    RequestMeter* meter = request.meter();
+    const bool recorded = meter != nullptr && meter->recorded;
+    if (recorded) record_begin(request, *meter);
     outcome = call_application(attached, request, body, response, application, environ, handles.start_response);
-    environ.reset();
+    if (recorded) record_end(request, *meter, outcome.status);
+    publish_request_finished(attached, request, outcome.status);
   } else {
     log_failure(attached, request, body, response);
   }
+  leave_request(request);
+  environ.reset();
   flush_partial_lines(attached, request);
   request.end(attached);
-  handles.end();
+  handles.end(attached, interpreter.objects.client_calls);
   return outcome;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "python/attach.h"
 
+#include "base/posix.h"
 #include "python/interpreter.h"
 
 namespace python {
@@ -25,7 +26,15 @@ PyThreadState* state_for(Interpreter& interpreter) {
 
 }  // namespace
 
-Attach::Attach(Interpreter& interpreter) { PyEval_RestoreThread(state_for(interpreter)); }
+Attach::Attach(Interpreter& interpreter, GilWait* wait) { Detach::restore(state_for(interpreter), wait); }
+
+void Detach::restore(PyThreadState* state, GilWait* wait) {
+  if (wait == nullptr) return PyEval_RestoreThread(state);
+  const base::Micros start = base::now();
+  PyEval_RestoreThread(state);
+  wait->us += (base::now() - start).count();
+  ++wait->count;
+}
 
 Attach::~Attach() { PyEval_SaveThread(); }
 

@@ -8,6 +8,7 @@
 
 #include "python/cpython.h"
 
+#include <cstdint>
 #include <string_view>
 
 namespace python {
@@ -26,10 +27,17 @@ class Attached {
   Attached() = default;
 };
 
+// How long, and how often, a thread has waited for the GIL.
+struct GilWait {
+  std::int64_t us = 0;
+  std::uint64_t count = 0;
+};
+
 // Holds the interpreter's GIL for a scope. Blocks until it is free. Not to be nested on one thread.
 class Attach {
  public:
-  explicit Attach(Interpreter& interpreter);
+  // The wait is added to *wait, unless that is nullptr.
+  explicit Attach(Interpreter& interpreter, GilWait* wait = nullptr);
   ~Attach();
   Attach(const Attach&) = delete;
   Attach& operator=(const Attach&) = delete;
@@ -42,13 +50,16 @@ class Attach {
 // Gives the GIL up for a scope, to block or to call what may block. No Python object may be touched in it.
 class Detach {
  public:
-  explicit Detach(Attached&) : state_(PyEval_SaveThread()) {}
-  ~Detach() { PyEval_RestoreThread(state_); }
+  explicit Detach(Attached&, GilWait* wait = nullptr) : state_(PyEval_SaveThread()), wait_(wait) {}
+  ~Detach() { restore(state_, wait_); }
   Detach(const Detach&) = delete;
   Detach& operator=(const Detach&) = delete;
 
  private:
+  friend class Attach;
+  static void restore(PyThreadState* state, GilWait* wait);
   PyThreadState* state_;
+  GilWait* wait_;
 };
 
 // The interpreter of this name if the calling thread has entered it before, else nullptr. Takes no lock.

@@ -10,9 +10,11 @@
 #include <string>
 
 #include "base/log.h"
+#include "base/posix.h"
 #include "python/application.h"
 #include "python/exception.h"
 #include "python/interpreter.h"
+#include "python/metrics.h"
 #include "python/request.h"
 #include "python/runtime.h"
 #include "wsgi/engine_abi.h"
@@ -56,8 +58,12 @@ void on_handle(const gatehouse_request* abi, gatehouse_outcome* outcome) noexcep
   outcome->status = 500;
   Interpreter* interpreter = Runtime::get().interpreters().find(view(abi->target->interpreter));
   if (interpreter == nullptr) return;
-  Attach attach(*interpreter);
+  const bool recorded = is_recording();
+  const std::int64_t started_us = recorded ? base::now().count() : 0;
+  GilWait wait;
+  Attach attach(*interpreter, recorded ? &wait : nullptr);
   Request request(*abi, *interpreter);
+  if (recorded || interpreter->objects.events.has_subscribers()) request.measure(recorded, started_us, wait);
   const Outcome reached = run_request(attach.attached(), request);
   outcome->result = reached.result;
   outcome->status = reached.status;

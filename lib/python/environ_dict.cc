@@ -111,11 +111,12 @@ Ref make_template(Interpreter& interpreter, std::uint32_t flags) {
 
 Ref seconds(std::int64_t micros) { return Ref::steal(PyFloat_FromDouble(static_cast<double>(micros) / 1e6)); }
 
-bool add_request_values(Borrowed environ, EnvironKeys& keys, const gatehouse_request& request) {
+bool add_request_values(Borrowed environ, EnvironKeys& keys, const gatehouse_request& request,
+                        std::int64_t application_start_us) {
   Ref start = seconds(request.request_start_us);
   Ref queue = seconds(request.queue_start_us);
   Ref daemon = seconds(request.daemon_start_us);
-  Ref application = seconds(base::wall_clock_us());
+  Ref application = seconds(application_start_us);
   Ref thread = Ref::steal(PyLong_FromLong(request.thread_id));
   return add(environ, keys, "mod_wsgi.request_start", start) && add(environ, keys, "mod_wsgi.queue_start", queue) &&
          add(environ, keys, "mod_wsgi.daemon_start", daemon) &&
@@ -144,6 +145,10 @@ Key* EnvironKeys::find(std::string_view name) {
   return slots_[slot].get();
 }
 
+bool add_to_environ(Attached&, Request& request, Borrowed environ, std::string_view name, Borrowed value) {
+  return add(environ, request.interpreter().environ_keys, name, value);
+}
+
 Ref make_environ(Attached&, Request& request, Borrowed input, Borrowed errors) {
   Interpreter& interpreter = request.interpreter();
   EnvironKeys& keys = interpreter.environ_keys;
@@ -157,8 +162,10 @@ Ref make_environ(Attached&, Request& request, Borrowed input, Borrowed errors) {
 
   for (std::size_t i = 0; i < abi.environ_count; ++i)
     if (!add_pair(environ, keys, abi.environ[i])) return {};
+  const std::int64_t application_start_us = base::wall_clock_us();
+  if (RequestMeter* meter = request.meter()) meter->application_start_us = application_start_us;
   if (!add(environ, keys, "wsgi.input", input) || !add(environ, keys, "wsgi.errors", errors) ||
-      !add_request_values(environ, keys, abi))
+      !add_request_values(environ, keys, abi, application_start_us))
     return {};
   if (abi.request_rec != nullptr) {
     Ref capsule = Ref::steal(PyCapsule_New(abi.request_rec, nullptr, nullptr));

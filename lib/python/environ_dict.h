@@ -43,6 +43,8 @@ class EnvironKeys {
   Ref templates_[16];  // by the flags that the constants of a request follow from
 };
 
+// Puts a value into the environ of a request. False: an exception is pending.
+bool add_to_environ(Attached& attached, Request& request, Borrowed environ, std::string_view name, Borrowed value);
 // An empty Ref with an exception pending on failure.
 Ref make_environ(Attached& attached, Request& request, Borrowed input, Borrowed errors);
 

@@ -132,7 +132,9 @@ std::int64_t RequestBody::fetch(Attached& attached, char* into, std::size_t size
   if (remaining_ == 0) return 0;
   std::int64_t got = -1;
   if (!failed_) {
-    Detach detach(attached);
+    RequestMeter* meter = request_.meter();
+    Detach detach(attached, request_.gil_wait());
+    Stopwatch stopwatch(meter != nullptr ? &meter->input_us : nullptr);
     got = request_.calls().read_body(
         request_.context(), into,
         static_cast<std::size_t>(std::min<std::int64_t>(static_cast<std::int64_t>(size), remaining_)));
@@ -147,6 +149,10 @@ std::int64_t RequestBody::fetch(Attached& attached, char* into, std::size_t size
     remaining_ = 0;
   } else if (remaining_ != kUnknown) {
     remaining_ -= got;
+  }
+  if (RequestMeter* meter = request_.meter(); meter != nullptr && got > 0) {
+    ++meter->input_reads;
+    meter->input_bytes += static_cast<std::uint64_t>(got);
   }
   return got;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "python/module_state.h"
 
+#include "python/api.h"
 #include "python/file_wrapper.h"
 #include "python/input.h"
 #include "python/log_stream.h"
@@ -29,15 +30,19 @@ PyModuleDef apache_definition = {PyModuleDef_HEAD_INIT,
                                  nullptr,
                                  nullptr};
 
-// Runs once in each interpreter. python_path, home, Log and before_fork are given.
+// Runs once in each interpreter. python_path, home, mod_wsgi, Log and before_fork are given. An installed package
+// mod_wsgi lends its submodules to the built-in module of that name.
 constexpr const char* kPrepare = R"(
-import _signal, io, os, site, sys, threading, traceback
+import _frozen_importlib_external, _signal, io, os, site, sys, threading, traceback
 standard = list(sys.path)
 for directory in python_path:
     site.addsitedir(directory)
 added = [entry for entry in sys.path if entry not in standard]
 sys.path[:] = home + added + [entry for entry in standard if entry not in home]
 io.TextIOBase.register(Log)
+package = _frozen_importlib_external.PathFinder.find_spec('mod_wsgi')
+if package is not None and package.origin and package.submodule_search_locations:
+    mod_wsgi.__path__ = list(package.submodule_search_locations)
 os.register_at_fork(before=before_fork)
 )";
 
@@ -90,9 +95,12 @@ bool ModuleState::set_up(Attached& attached) {
 
   close_name = Ref::steal(PyUnicode_InternFromString("close"));
   reload_required_name = Ref::steal(PyUnicode_InternFromString("reload_required"));
+  request_id_name = Ref::steal(PyUnicode_InternFromString("mod_wsgi.request_id"));
   stdout_object = make_stream(attached, *this, Stream::kStdout);
   stderr_object = make_stream(attached, *this, Stream::kStderr);
-  if (!close_name || !reload_required_name || !stdout_object || !stderr_object || !prepare(attached)) return false;
+  if (!close_name || !reload_required_name || !request_id_name || !stdout_object || !stderr_object ||
+      !prepare(attached))
+    return false;
 
   raw_file_type = attribute("io", "FileIO");
   buffered_reader_type = attribute("io", "BufferedReader");
@@ -123,12 +131,12 @@ bool ModuleState::add_modules() {
       nullptr));
   if (!request_timeout_type ||
       PyModule_AddObjectRef(mod_wsgi.get(), "RequestTimeout", request_timeout_type.get()) < 0 ||
-      !events.set_up(mod_wsgi))
+      !events.set_up(mod_wsgi) || !metrics.set_up(mod_wsgi) || !client_calls.set_up(mod_wsgi))
     return false;
-  for (Borrowed module : {Borrowed(mod_wsgi), Borrowed(apache)}) {
-    if (!add_int(module, "maximum_processes", settings.processes)) return false;
-    if (!add_int(module, "threads_per_process", settings.threads)) return false;
-  }
+  active_requests = Ref::steal(PyDict_New());
+  if (!active_requests || !add_mod_wsgi_names(mod_wsgi, active_requests) || !add_apache_names(apache)) return false;
+  if (!add_int(mod_wsgi, "maximum_processes", settings.processes)) return false;
+  if (!add_int(mod_wsgi, "threads_per_process", settings.threads)) return false;
   Borrowed modules(PyImport_GetModuleDict());
   return set_item(modules, "mod_wsgi", mod_wsgi) && set_item(modules, "apache", apache);
 }
@@ -140,7 +148,7 @@ bool ModuleState::prepare(Attached&) {
   if (!names || !set_item(names, "__builtins__", Borrowed(PyEval_GetBuiltins())) ||
       !set_item(names, "python_path", list_of(settings.python_path, ':')) ||
       !set_item(names, "home", list_of(settings.working_directory, '\0')) || !set_item(names, "Log", log_type) ||
-      !set_item(names, "before_fork", hook))
+      !set_item(names, "mod_wsgi", mod_wsgi) || !set_item(names, "before_fork", hook))
     return false;
   return static_cast<bool>(Ref::steal(PyRun_String(kPrepare, Py_file_input, names.get(), names.get())));
 }

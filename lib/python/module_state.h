@@ -10,7 +10,9 @@
 #include <string_view>
 
 #include "python/attach.h"
+#include "python/client_calls.h"
 #include "python/events.h"
+#include "python/metrics.h"
 #include "python/ref.h"
 
 namespace python {
@@ -26,6 +28,9 @@ struct ModuleState {
   Ref apache;
 
   Events events;
+  Metrics metrics;
+  ClientCalls client_calls;
+  Ref active_requests;       // dict: mod_wsgi.active_requests
   Ref request_timeout_type;  // mod_wsgi.RequestTimeout, a BaseException
 
   Ref input_type;
@@ -44,6 +49,7 @@ struct ModuleState {
 
   Ref close_name;
   Ref reload_required_name;
+  Ref request_id_name;  // "mod_wsgi.request_id"
 
  private:
   bool add_types();

@@ -63,6 +63,13 @@ void log_line(Attached& attached, Request* request, base::Level level, std::stri
   if (!turn.too_late()) request->calls().log(request->context(), abi_level, text(line));
 }
 
+bool is_logged(const Request* request, base::Level level) {
+  const gatehouse_host& host = Runtime::get().host();
+  std::int32_t least = reaches(host, host.log_level) ? host.log_level : 0;
+  if (request != nullptr) least = reaches(request->abi(), request->abi().log_level) ? request->abi().log_level : 0;
+  return least == 0 || static_cast<std::int32_t>(level) <= least;
+}
+
 void log_message(Attached& attached, Request* request, base::Message message, std::string_view what) {
   const base::MessageEntry& entry = base::entry_of(message);
   std::string line(entry.code);

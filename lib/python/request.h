@@ -10,12 +10,17 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/messages.h"
 #include "base/mutex.h"
 #include "python/attach.h"
+#include "python/ref.h"
+#include "python/request_meter.h"
 #include "wsgi/engine_abi.h"
 
 namespace python {
@@ -24,6 +29,13 @@ class Interpreter;
 
 inline std::string_view view(const gatehouse_text& text) { return {text.data, text.size}; }
 inline gatehouse_text text(std::string_view view) { return {view.data(), view.size()}; }
+
+// Does a host's struct reach as far as a member that was added to it later?
+template <typename Struct, typename Member>
+bool reaches(const Struct& host, const Member& member) {
+  const auto end = reinterpret_cast<const char*>(&member) - reinterpret_cast<const char*>(&host) + sizeof(Member);
+  return host.size >= static_cast<std::size_t>(end);
+}
 
 class Request {
  public:
@@ -39,6 +51,20 @@ class Request {
   const gatehouse_request_calls& calls() const { return *abi_.calls; }
   void* context() const { return abi_.context; }
   Interpreter& interpreter() const { return interpreter_; }
+  // nullptr: nobody wants to know.
+  RequestMeter* meter() { return meter_ ? &*meter_ : nullptr; }
+  GilWait* gil_wait() { return meter_ ? &meter_->gil : nullptr; }
+  // recorded: the metrics want it, too.
+  void measure(bool recorded, std::int64_t started_us, const GilWait& wait) {
+    meter_.emplace();
+    meter_->recorded = recorded;
+    meter_->started_us = started_us;
+    meter_->gil = wait;
+  }
+
+  // mod_wsgi.request_data(): a dict. Empty when there is no memory for it.
+  Ref data;
+  Ref id;  // mod_wsgi.request_id, a str; empty when the host gave none
 
   // Lets nobody start a turn any more and waits, without the GIL, for those who have one.
   void end(Attached& attached);
@@ -52,6 +78,7 @@ class Request {
   friend class Turn;
   const gatehouse_request& abi_;
   Interpreter& interpreter_;
+  std::optional<RequestMeter> meter_;
   // Changed with the GIL held; atomic for those who wait for them without it.
   std::atomic<bool> busy_ = false;
   std::atomic<int> users_ = 0;  // threads that have or want a turn
@@ -81,6 +108,8 @@ class Turn {
 
 // Logs one line to the request, or to the host when request is nullptr. line must be escaped.
 void log_line(Attached& attached, Request* request, base::Level level, std::string_view line);
+// Is a line of this level logged there, or dropped by the host?
+bool is_logged(const Request* request, base::Level level);
 // Logs "GHnnnn: text", escaped, at the message's level.
 void log_message(Attached& attached, Request* request, base::Message message, std::string_view text);
 

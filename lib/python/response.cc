@@ -145,6 +145,13 @@ bool Response::may_send() {
   return true;
 }
 
+void Response::count_block(std::size_t size) {
+  RequestMeter* meter = request_.meter();
+  if (meter == nullptr) return;
+  ++meter->output_writes;
+  meter->output_bytes += size;
+}
+
 // With the turn and after may_send().
 bool Response::commit() {
   if (!state_.must_commit()) return true;
@@ -168,8 +175,10 @@ bool Response::pass(Attached& attached, std::span<const gatehouse_text> pieces, 
   gatehouse_io io = GATEHOUSE_AGAIN;
   if (how == GATEHOUSE_BUFFER)
     io = request_.calls().send_body(request_.context(), pieces.data(), pieces.size(), GATEHOUSE_BUFFER);
+  RequestMeter* meter = request_.meter();
   if (io == GATEHOUSE_AGAIN) {
-    Detach detach(attached);
+    Detach detach(attached, request_.gil_wait());
+    Stopwatch stopwatch(meter != nullptr ? &meter->output_us : nullptr);
     io = request_.calls().send_body(request_.context(), pieces.data(), pieces.size(), GATEHOUSE_FLUSH);
   }
   gone_ = io == GATEHOUSE_GONE;
@@ -180,6 +189,7 @@ bool Response::write(Attached& attached, std::string_view block) {
   Turn turn(attached, request_);
   if (turn.too_late()) return raise(PyExc_RuntimeError, "write() after its request has ended");
   if (!may_send() || !commit()) return false;
+  count_block(block.size());
   const std::size_t size = state_.accept(block.size());
   if (size == 0) return true;
   const gatehouse_text piece = text(block.substr(0, size));
@@ -198,6 +208,7 @@ bool Response::send_all(Attached& attached, std::span<const gatehouse_text> bloc
   gatehouse_text pieces[kBatch];
   std::size_t count = 0;
   for (const gatehouse_text& block : blocks) {
+    if (block.size > 0) count_block(block.size);
     const std::size_t size = state_.accept(block.size);
     if (size == 0) continue;
     pieces[count++] = {block.data, size};
@@ -213,10 +224,41 @@ bool Response::send_file(Attached& attached, int fd, std::int64_t offset, std::i
   if (!may_send()) return false;
   set_content_length(length);
   if (!commit()) return false;
+  count_block(static_cast<std::size_t>(length));
   const auto size = static_cast<std::int64_t>(state_.accept(static_cast<std::size_t>(length)));
   if (size == 0) return true;
-  Detach detach(attached);
+  RequestMeter* meter = request_.meter();
+  Detach detach(attached, request_.gil_wait());
+  Stopwatch stopwatch(meter != nullptr ? &meter->output_us : nullptr);
   gone_ = request_.calls().send_file(request_.context(), fd, offset, size) == GATEHOUSE_GONE;
+  return !gone_;
+}
+
+bool Response::send_hints(Attached& attached, Borrowed headers) {
+  if (!PyList_Check(headers.get())) {
+    PyErr_Format(PyExc_TypeError, "early hints must be a list, not %.100s", Py_TYPE(headers.get())->tp_name);
+    return false;
+  }
+  Ref tuple = Ref::steal(PyList_AsTuple(headers.get()));
+  std::int64_t length;
+  if (!tuple || !check_headers(tuple, &length)) return false;
+  // RFC 9110 section 8.6
+  if (length >= 0) return raise(PyExc_ValueError, "early hints cannot have a Content-Length");
+  HeaderList list;
+  const Py_ssize_t count = PyTuple_GET_SIZE(tuple.get());
+  list.reset(static_cast<std::size_t>(count));
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    std::string_view name, value;
+    if (!split_header(Borrowed(PyTuple_GET_ITEM(tuple.get(), i)), i, &name, &value)) return false;
+    list.add(name, value);
+  }
+  Turn turn(attached, request_);
+  if (turn.too_late()) return raise(PyExc_RuntimeError, "wsgi.early_hints() after its request has ended");
+  if (committed()) return raise(PyExc_RuntimeError, "wsgi.early_hints() after the response has begun");
+  if (gone_) return false;
+  Detach detach(attached, request_.gil_wait());
+  gone_ = request_.calls().send_interim(request_.context(), 103, list.pairs().data(), list.pairs().size()) ==
+          GATEHOUSE_GONE;
   return !gone_;
 }
 

@@ -57,17 +57,21 @@ class Response {
   bool send_all(Attached& attached, std::span<const gatehouse_text> blocks);
   // length bytes of a regular file from offset, as the whole body.
   bool send_file(Attached& attached, int fd, std::int64_t offset, std::int64_t length);
+  // An interim response (103) with the headers of this list. False: an exception is pending, or the client is gone.
+  bool send_hints(Attached& attached, Borrowed headers);
   // The end without a block: the head goes out now at the latest.
   bool finish(Attached& attached);
 
   const wsgi::ResponseState& state() const { return state_; }
   bool gone() const { return gone_; }
+  Request& request() const { return request_; }
   bool committed() const { return state_.phase() == wsgi::ResponseState::Phase::kCommitted; }
 
  private:
   bool may_send();
   bool commit();
   void set_content_length(std::int64_t length);
+  void count_block(std::size_t size);
   bool pass(Attached& attached, std::span<const gatehouse_text> pieces, gatehouse_send how);
 
   Request& request_;

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "python/module_state.h"
+#include "python/request_events.h"
 #include "python/response.h"
 
 namespace python {
@@ -60,6 +61,8 @@ PyObject* on_call(PyObject* self, PyObject* const* arguments, size_t argument_fl
     PyErr_SetString(PyExc_RuntimeError, "start_response() after its request has ended");
     return nullptr;
   }
+  Request& request = self_of(self)->response->request();
+  publish_response_started(attached, request, Borrowed(arguments[0]), Borrowed(arguments[1]), Borrowed(exc_info));
   if (!self_of(self)->response->start(attached, Borrowed(arguments[0]), Borrowed(arguments[1]), Borrowed(exc_info)))
     return nullptr;
   return PyCFunction_New(&write_method, self);

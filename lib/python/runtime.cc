@@ -5,7 +5,9 @@
 #include <signal.h>
 
 #include "base/log.h"
+#include "base/posix.h"
 #include "python/exception.h"
+#include "python/metrics.h"
 #include "python/python_config.h"
 
 namespace python {
@@ -71,6 +73,7 @@ base::Status Runtime::start(const gatehouse_python& python, const gatehouse_host
   if (runtime != nullptr)
     return base::Error{base::Message::kPythonStart, 0, "Python was started in this process before"};
   runtime = new Runtime;
+  runtime->started_us_ = base::wall_clock_us();
   runtime->set_host(host);
   runtime->settings_ = {std::string(string_or_empty(python.python_path)),
                         std::string(string_or_empty(python.working_directory)),
@@ -116,6 +119,8 @@ void Runtime::after_fork_parent() {
 
 void Runtime::after_fork_child(const gatehouse_host& host) {
   set_host(host);
+  started_us_ = base::wall_clock_us();
+  restart_recorders();
   PyOS_AfterFork_Child();
   host_forks_ = false;
   PyEval_SaveThread();

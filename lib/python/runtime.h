@@ -54,6 +54,8 @@ class Runtime {
   void stop(const char* reason);
 
   const gatehouse_host& host() const { return *host_; }
+  // When this process began to run Python: wall clock.
+  std::int64_t started_us() const { return started_us_; }
   const Settings& settings() const { return settings_; }
   Interpreters& interpreters() { return interpreters_; }
 
@@ -64,6 +66,7 @@ class Runtime {
   const gatehouse_host* host_ = nullptr;
   Interpreters interpreters_;
   PyThreadState* main_state_ = nullptr;
+  std::int64_t started_us_ = 0;
   bool host_forks_ = false;
   bool warned_of_fork_ = false;
 };

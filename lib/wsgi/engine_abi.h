@@ -70,6 +70,55 @@ struct gatehouse_python {
   size_t warnings_count;
 };
 
+/* The httpd that serves: what module apache tells. Strings; NULL = not known. */
+struct gatehouse_server {
+  uint32_t size;
+  int32_t maximum_processes;   /* of its MPM; 0 = not known */
+  int32_t threads_per_process; /* the same */
+  const char* version;         /* "2.4.62" */
+  const char* description;     /* "Apache/2.4.62 (Unix) ..." */
+  const char* build_date;
+  const char* mpm_name; /* "event" */
+};
+
+/* What mod_wsgi.server_metrics() tells, from httpd's scoreboard. Times: wall clock, microseconds; 0 = never. */
+struct gatehouse_server_state {
+  uint32_t size;
+  int32_t server_limit;
+  int32_t thread_limit;
+  int32_t running_generation;
+  int64_t restart_us;
+};
+struct gatehouse_server_process {
+  uint32_t size;
+  int32_t number; /* its place in the scoreboard */
+  int32_t pid;
+  int32_t generation;
+  int32_t quiescing; /* 0 or 1 */
+};
+struct gatehouse_server_thread {
+  uint32_t size;
+  int32_t number;
+  int32_t generation;
+  int32_t status; /* a letter as mod_status shows them */
+  uint64_t access_count;
+  uint64_t bytes_served;
+  int64_t start_us; /* of the last request */
+  int64_t stop_us;
+  int64_t last_used_us;
+  struct gatehouse_text client;
+  struct gatehouse_text request;
+  struct gatehouse_text vhost;
+};
+/* Who is told: server once, then each process, followed by each of its threads. */
+struct gatehouse_server_visitor {
+  uint32_t size;
+  void* context;
+  void (*server)(void* context, const struct gatehouse_server_state* state);
+  void (*process)(void* context, const struct gatehouse_server_process* process);
+  void (*thread)(void* context, const struct gatehouse_server_thread* thread);
+};
+
 /* The process as the engine sees it; lives as long as the process. */
 struct gatehouse_host {
   uint32_t size;
@@ -80,6 +129,11 @@ struct gatehouse_host {
   /* In a process that the application forked (os.fork, multiprocessing), before it runs Python code:
    * close what only a worker may hold (queue, channels). May be NULL. */
   void (*after_application_fork)(void* context);
+  const struct gatehouse_server* server; /* NULL: no httpd is known. Lives as long as the process */
+  /* Lines of a level above this one are dropped by log: the engine need not make them. 0 = not told. */
+  int32_t log_level;
+  /* Tells the visitor what the scoreboard holds. With the GIL; does not block. NULL: not allowed or not there. */
+  void (*visit_server)(void* context, const struct gatehouse_server_visitor* visitor);
 };
 
 enum {
@@ -142,6 +196,12 @@ struct gatehouse_request_calls {
   /* One line of this request (wsgi.errors, print, traceback), escaped, with its code if it has one. With
    * or without the GIL; must not wait for the client. */
   void (*log)(void* request, enum gatehouse_level level, struct gatehouse_text line);
+  /* An interim response (103) on its way to the client now, before send_head. Headers are checked. Without the
+   * GIL; may block on the client. May be NULL: applications then have no wsgi.early_hints. */
+  enum gatehouse_io (*send_interim)(void* request, uint32_t status, const struct gatehouse_pair* headers, size_t count);
+  /* 1 when the client is known to be gone, else 0; looks, but takes nothing from the connection. With the GIL; does
+   * not block. The one callback that another thread may call beside the others. May be NULL. */
+  int (*client_gone)(void* request);
 };
 
 enum {
@@ -164,8 +224,11 @@ struct gatehouse_request {
   int64_t request_start_us; /* wall clock; mod_wsgi.request_start; 0 = not applicable */
   int64_t queue_start_us;
   int64_t daemon_start_us;
-  int32_t thread_id; /* mod_wsgi.thread_id */
-  void* request_rec; /* embedded with WSGIPassApacheRequest; else NULL */
+  int32_t thread_id;       /* mod_wsgi.thread_id */
+  void* request_rec;       /* embedded with WSGIPassApacheRequest; else NULL */
+  int32_t log_level;       /* as in gatehouse_host, for this request's lines */
+  int32_t daemon_connects; /* how often it was sent to a worker, this one included; 0 without daemons */
+  int32_t daemon_restarts; /* how many of those gave it back because their code was old */
 };
 
 enum gatehouse_result {

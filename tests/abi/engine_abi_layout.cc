@@ -39,11 +39,58 @@ static_assert(offsetof(gatehouse_python, hash_seed) == 64);
 static_assert(offsetof(gatehouse_python, warnings) == 72);
 static_assert(offsetof(gatehouse_python, warnings_count) == 80);
 
-static_assert(sizeof(gatehouse_host) == 32);
+static_assert(sizeof(gatehouse_server) == 48);
+static_assert(offsetof(gatehouse_server, size) == 0);
+static_assert(offsetof(gatehouse_server, maximum_processes) == 4);
+static_assert(offsetof(gatehouse_server, threads_per_process) == 8);
+static_assert(offsetof(gatehouse_server, version) == 16);
+static_assert(offsetof(gatehouse_server, description) == 24);
+static_assert(offsetof(gatehouse_server, build_date) == 32);
+static_assert(offsetof(gatehouse_server, mpm_name) == 40);
+
+static_assert(sizeof(gatehouse_server_state) == 24);
+static_assert(offsetof(gatehouse_server_state, size) == 0);
+static_assert(offsetof(gatehouse_server_state, server_limit) == 4);
+static_assert(offsetof(gatehouse_server_state, thread_limit) == 8);
+static_assert(offsetof(gatehouse_server_state, running_generation) == 12);
+static_assert(offsetof(gatehouse_server_state, restart_us) == 16);
+
+static_assert(sizeof(gatehouse_server_process) == 20);
+static_assert(offsetof(gatehouse_server_process, size) == 0);
+static_assert(offsetof(gatehouse_server_process, number) == 4);
+static_assert(offsetof(gatehouse_server_process, pid) == 8);
+static_assert(offsetof(gatehouse_server_process, generation) == 12);
+static_assert(offsetof(gatehouse_server_process, quiescing) == 16);
+
+static_assert(sizeof(gatehouse_server_thread) == 104);
+static_assert(offsetof(gatehouse_server_thread, size) == 0);
+static_assert(offsetof(gatehouse_server_thread, number) == 4);
+static_assert(offsetof(gatehouse_server_thread, generation) == 8);
+static_assert(offsetof(gatehouse_server_thread, status) == 12);
+static_assert(offsetof(gatehouse_server_thread, access_count) == 16);
+static_assert(offsetof(gatehouse_server_thread, bytes_served) == 24);
+static_assert(offsetof(gatehouse_server_thread, start_us) == 32);
+static_assert(offsetof(gatehouse_server_thread, stop_us) == 40);
+static_assert(offsetof(gatehouse_server_thread, last_used_us) == 48);
+static_assert(offsetof(gatehouse_server_thread, client) == 56);
+static_assert(offsetof(gatehouse_server_thread, request) == 72);
+static_assert(offsetof(gatehouse_server_thread, vhost) == 88);
+
+static_assert(sizeof(gatehouse_server_visitor) == 40);
+static_assert(offsetof(gatehouse_server_visitor, size) == 0);
+static_assert(offsetof(gatehouse_server_visitor, context) == 8);
+static_assert(offsetof(gatehouse_server_visitor, server) == 16);
+static_assert(offsetof(gatehouse_server_visitor, process) == 24);
+static_assert(offsetof(gatehouse_server_visitor, thread) == 32);
+
+static_assert(sizeof(gatehouse_host) == 56);
 static_assert(offsetof(gatehouse_host, size) == 0);
 static_assert(offsetof(gatehouse_host, context) == 8);
 static_assert(offsetof(gatehouse_host, log) == 16);
 static_assert(offsetof(gatehouse_host, after_application_fork) == 24);
+static_assert(offsetof(gatehouse_host, server) == 32);
+static_assert(offsetof(gatehouse_host, log_level) == 40);
+static_assert(offsetof(gatehouse_host, visit_server) == 48);
 
 static_assert(sizeof(gatehouse_target) == 80);
 static_assert(offsetof(gatehouse_target, size) == 0);
@@ -62,7 +109,7 @@ static_assert(offsetof(gatehouse_response_head, headers) == 24);
 static_assert(offsetof(gatehouse_response_head, header_count) == 32);
 static_assert(offsetof(gatehouse_response_head, content_length) == 40);
 
-static_assert(sizeof(gatehouse_request_calls) == 64);
+static_assert(sizeof(gatehouse_request_calls) == 80);
 static_assert(offsetof(gatehouse_request_calls, size) == 0);
 static_assert(offsetof(gatehouse_request_calls, entered) == 8);
 static_assert(offsetof(gatehouse_request_calls, read_body) == 16);
@@ -71,8 +118,10 @@ static_assert(offsetof(gatehouse_request_calls, send_head) == 32);
 static_assert(offsetof(gatehouse_request_calls, send_body) == 40);
 static_assert(offsetof(gatehouse_request_calls, send_file) == 48);
 static_assert(offsetof(gatehouse_request_calls, log) == 56);
+static_assert(offsetof(gatehouse_request_calls, send_interim) == 64);
+static_assert(offsetof(gatehouse_request_calls, client_gone) == 72);
 
-static_assert(sizeof(gatehouse_request) == 96);
+static_assert(sizeof(gatehouse_request) == 112);
 static_assert(offsetof(gatehouse_request, size) == 0);
 static_assert(offsetof(gatehouse_request, flags) == 4);
 static_assert(offsetof(gatehouse_request, context) == 8);
@@ -86,6 +135,9 @@ static_assert(offsetof(gatehouse_request, queue_start_us) == 64);
 static_assert(offsetof(gatehouse_request, daemon_start_us) == 72);
 static_assert(offsetof(gatehouse_request, thread_id) == 80);
 static_assert(offsetof(gatehouse_request, request_rec) == 88);
+static_assert(offsetof(gatehouse_request, log_level) == 96);
+static_assert(offsetof(gatehouse_request, daemon_connects) == 100);
+static_assert(offsetof(gatehouse_request, daemon_restarts) == 104);
 
 static_assert(sizeof(gatehouse_outcome) == 12);
 static_assert(offsetof(gatehouse_outcome, size) == 0);

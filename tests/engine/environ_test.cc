@@ -98,7 +98,7 @@ TEST(Environ, survives_more_names_than_it_remembers) {
 }
 
 TEST(Environ, modules_tell_the_process) {
-  STRCMP_EQUAL("((6, 0, 5), 'test-group', 2, 5, True, 5)",
+  STRCMP_EQUAL("((6, 0, 5), 'test-group', 2, 5, True, 25)",
                seen("(lambda m, a: (m.version, m.process_group, m.maximum_processes, m.threads_per_process,"
                     " m.FileWrapper is environ['wsgi.file_wrapper'], a.threads_per_process))"
                     "(__import__('mod_wsgi'), __import__('apache'))")

@@ -102,6 +102,90 @@ TEST(Events, signals_that_never_come_are_told_of) {
   STRCMP_CONTAINS("0 subscribers", printed.text.c_str());
 }
 
+TEST(Events, a_request_is_told_of_from_start_to_end) {
+  site.environ = {{"REQUEST_METHOD", "POST"}, {"mod_wsgi.request_id", "id1"}, {"mod_wsgi.server_pid", "77"}};
+  site.script(
+      "import mod_wsgi\n"
+      "seen = mod_wsgi.seen = []\n"
+      "mod_wsgi.subscribe_events(lambda name, **kw: seen.append((name, kw)))\n"
+      "def application(environ, start_response):\n"
+      "    mod_wsgi.request_data()['mine'] = mod_wsgi.active_requests['id1'] is mod_wsgi.request_data()\n"
+      "    environ['wsgi.input'].read()\n"
+      "    start_response('404 Not Found', [('A', 'b')])\n"
+      "    yield b'abc'\n"
+      "    yield b'de'\n");
+  site.get();
+  site.post("12345");
+  site.content_length = 0;
+  site.body_pieces.clear();
+  // The first request subscribed; the second one's are of interest.
+  const Reply reply = execute(
+      "seen = mod_wsgi.seen[:]\n"
+      "start = max(i for i, e in enumerate(seen[:-1]) if e[0] == 'request_started')\n"
+      "(a, started), (b, response), (c, finished) = seen[start:start + 3]\n"
+      "answer = [a, b, c, started['thread_id'], started['server_pid'], started['request_start'],\n"
+      "  started['daemon_connects'], started['daemon_restarts'], started['callable_object'],\n"
+      "  started['request_environ']['REQUEST_METHOD'], started['application_object'].__name__,\n"
+      "  response['response_status'], response['response_headers'], response['exception_info'],\n"
+      "  finished['request_id'], finished['input_length'], finished['input_reads'], finished['output_length'],\n"
+      "  finished['output_writes'], finished['status'], finished['request_data'],\n"
+      "  finished['application_finish'] >= started['application_start'] > 1e9, finished['cpu_time'] >= 0,\n"
+      "  sorted(finished)]");
+  STRCMP_EQUAL(
+      "['request_started', 'response_started', 'request_finished', 7, 77, 1.5, 2, 1, 'application', 'POST', "
+      "'application', '404 Not Found', [('A', 'b')], None, 'id1', 5, 1, 5, 2, 404, {'mine': True}, True, True, "
+      "['application_finish', 'application_start', 'application_time', 'cpu_system_time', 'cpu_time', "
+      "'cpu_user_time', 'daemon_start', 'gil_wait_count', 'gil_wait_time', 'input_length', 'input_reads', "
+      "'input_time', 'output_length', 'output_time', 'output_writes', 'queue_start', 'request_data', 'request_id', "
+      "'request_start', 'server_pid', 'status', 'thread_id']]",
+      reply.body.c_str());
+}
+
+TEST(Events, a_subscriber_may_replace_the_application) {
+  execute(
+      "def other(environ, start_response):\n"
+      "    start_response('200 OK', [])\n"
+      "    return [b'other']\n"
+      "def replace(name, **kw):\n"
+      "    if name != 'request_started': return\n"
+      "    mod_wsgi.event_callbacks.remove(replace)\n"
+      "    return {'application_object': other}\n"
+      "mod_wsgi.subscribe_events(replace)");
+  STRCMP_EQUAL("other", execute("answer = 'own'").body.c_str());
+}
+
+TEST(Events, an_exception_of_the_application_is_told) {
+  execute(
+      "def keep(name, **kw):\n"
+      "    if name == 'request_exception': mod_wsgi.seen = kw['exception_info']\n"
+      "    if name == 'request_finished': mod_wsgi.status = kw['status']\n"
+      "mod_wsgi.subscribe_events(keep)");
+  execute("raise ValueError('bad')");
+  STRCMP_EQUAL("ValueError bad traceback 500",
+               execute("t, v, tb = mod_wsgi.seen\n"
+                       "answer = f'{t.__name__} {v} {type(tb).__name__} {mod_wsgi.status}'")
+                   .body.c_str());
+}
+
+TEST(Events, active_requests_are_those_under_way) {
+  site.environ = {{"mod_wsgi.request_id", "id2"}};
+  STRCMP_EQUAL("{'id2': {'a': 1}}",
+               execute("mod_wsgi.request_data()['a'] = 1\nanswer = dict(mod_wsgi.active_requests)").body.c_str());
+  site.environ = {};
+  STRCMP_EQUAL("{}", execute("answer = mod_wsgi.active_requests").body.c_str());
+}
+
+TEST(Events, there_is_no_request_data_outside_of_requests) {
+  STRCMP_EQUAL("no active request in this thread", execute("import threading\n"
+                                                           "said = []\n"
+                                                           "def ask():\n"
+                                                           "    try: mod_wsgi.request_data()\n"
+                                                           "    except RuntimeError as e: said.append(str(e))\n"
+                                                           "t = threading.Thread(target=ask); t.start(); t.join()\n"
+                                                           "answer = said[0]")
+                                                       .body.c_str());
+}
+
 TEST(Events, a_request_timeout_is_answered_with_504) {
   const Reply reply = execute("raise mod_wsgi.RequestTimeout('too long')");
   LONGS_EQUAL(GATEHOUSE_FAILED, reply.result);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -138,6 +139,47 @@ void on_log(void* request, gatehouse_level level, gatehouse_text line) {
   (level <= GATEHOUSE_LOG_WARNING ? reply.log : reply.notes).emplace_back(line.data, line.size);
 }
 
+gatehouse_io on_send_interim(void* request, std::uint32_t status, const gatehouse_pair* headers, std::size_t count) {
+  Exchange* exchange = exchange_of(request);
+  Inside inside(exchange);
+  exchange->reply.steps.push_back("interim");
+  std::string all = std::to_string(status);
+  for (std::size_t i = 0; i < count; ++i)
+    all.append(i == 0 ? " " : ", ")
+        .append(headers[i].name.data, headers[i].name.size)
+        .append(": ")
+        .append(headers[i].value.data, headers[i].value.size);
+  exchange->reply.interims.push_back(all);
+  return exchange->site.gone_at_interim ? GATEHOUSE_GONE : GATEHOUSE_OK;
+}
+
+int on_client_gone(void* request) { return exchange_of(request)->site.client_gone ? 1 : 0; }
+
+void on_visit_server(void*, const gatehouse_server_visitor* visitor) {
+  const gatehouse_server_state state = {sizeof state, 2, 1, 3, 1'000'000};
+  visitor->server(visitor->context, &state);
+  for (std::int32_t number = 0; number < 2; ++number) {
+    const gatehouse_server_process process = {sizeof process, number, 100 + number, 3, number};
+    visitor->process(visitor->context, &process);
+    const std::string client = "192.0.2.1", line = "GET / HTTP/1.1", vhost = "shop:80";
+    const gatehouse_server_thread thread = {sizeof thread,
+                                            0,
+                                            3,
+                                            'W',
+                                            5,
+                                            600,
+                                            2000000,
+                                            3'000'000,
+                                            4'000'000,
+                                            {client.data(), client.size()},
+                                            {line.data(), line.size()},
+                                            {vhost.data(), vhost.size()}};
+    visitor->thread(visitor->context, &thread);
+  }
+}
+
+constexpr gatehouse_server kServer = {sizeof kServer, 16, 25, "2.4.62", "Apache/2.4.62 (Unix)", "Jul 1 2025", "event"};
+
 gatehouse_text text(const std::string& string) { return {string.data(), string.size()}; }
 
 }  // namespace
@@ -157,7 +199,8 @@ const char* expected_version() { return table_version; }
 const gatehouse_engine_table& engine() { return *table; }
 
 const gatehouse_host& host() {
-  static constinit gatehouse_host host = {sizeof(gatehouse_host), nullptr, on_host_log, on_application_fork};
+  static constinit gatehouse_host host = {
+      sizeof(gatehouse_host), nullptr, on_host_log, on_application_fork, &kServer, 0, on_visit_server};
   return host;
 }
 
@@ -236,22 +279,11 @@ gatehouse_target Site::target(const std::string& script) const {
 }
 
 Reply Site::get() {
-  static constexpr gatehouse_request_calls with_files = {sizeof(gatehouse_request_calls),
-                                                         on_entered,
-                                                         on_read_body,
-                                                         on_read_error,
-                                                         on_send_head,
-                                                         on_send_body,
-                                                         on_send_file,
-                                                         on_log};
-  static constexpr gatehouse_request_calls without_files = {sizeof(gatehouse_request_calls),
-                                                            on_entered,
-                                                            on_read_body,
-                                                            on_read_error,
-                                                            on_send_head,
-                                                            on_send_body,
-                                                            nullptr,
-                                                            on_log};
+  gatehouse_request_calls calls = {
+      sizeof(gatehouse_request_calls),      on_entered, on_read_body,    on_read_error, on_send_head, on_send_body,
+      sends_files ? on_send_file : nullptr, on_log,     on_send_interim, on_client_gone};
+  // As a host that was built before these two were added.
+  if (!knows_client) calls.size = offsetof(gatehouse_request_calls, send_interim);
   std::vector<gatehouse_pair> pairs;
   for (const auto& [name, value] : environ) pairs.push_back({text(name), text(value)});
   const std::string script = script_path();
@@ -261,7 +293,10 @@ Reply Site::get() {
   request.size = sizeof request;
   request.flags = request_flags;
   request.context = &exchange;
-  request.calls = sends_files ? &with_files : &without_files;
+  request.calls = &calls;
+  request.log_level = log_level;
+  request.daemon_connects = 2;
+  request.daemon_restarts = 1;
   request.target = &to;
   request.environ = pairs.data();
   request.environ_count = pairs.size();

@@ -38,10 +38,11 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> headers;
   std::int64_t content_length = -2;
   std::string body;
-  std::vector<std::string> pieces;  // the body as the calls brought it
-  std::vector<std::string> steps;   // "entered", "head", "buffer", "flush", "file", "read", in order
-  std::vector<std::string> log;     // lines of level warning and worse
-  std::vector<std::string> notes;   // the others
+  std::vector<std::string> pieces;    // the body as the calls brought it
+  std::vector<std::string> interims;  // "103 Name: value, ..."
+  std::vector<std::string> steps;     // "entered", "head", "buffer", "flush", "file", "read", in order
+  std::vector<std::string> log;       // lines of level warning and worse
+  std::vector<std::string> notes;     // the others
 
   std::string header(std::string_view name) const;  // its value, "(none)" without it
   int count(std::string_view step) const;
@@ -85,6 +86,10 @@ class Site {
   int gone_at_send = -1;   // the nth send_body or send_file (from 0) finds the client gone
   bool gone_at_head = false;
   bool sends_files = true;
+  bool client_gone = false;  // what client_gone answers
+  bool knows_client = true;  // false: no send_interim, no client_gone
+  bool gone_at_interim = false;
+  std::int32_t log_level = 0;
   void* request_rec = nullptr;
   std::int64_t mtime_us = 0;           // script_mtime_us
   std::function<void()> before_read;   // runs without the GIL

@@ -227,6 +227,26 @@ int stop_events(const std::string&) {
   return 0;
 }
 
+int companion_package(const std::string&) {
+  Site site;
+  const std::string folder = site.path("lib");
+  if (system(("mkdir -p " + folder + "/mod_wsgi").c_str()) != 0) return 1;
+  site.write_file("lib/mod_wsgi/__init__.py", "raise SystemError('the package itself is not imported')\n");
+  site.write_file("lib/mod_wsgi/extra.py", "value = 'from the package'\n");
+  gatehouse_python python = ordinary();
+  python.python_path = folder.c_str();
+  if (start(python) != 0) return 1;
+  site.application(
+      "import mod_wsgi, mod_wsgi.extra\n"
+      "start_response('200 OK', [])\n"
+      "return [f'{mod_wsgi.version} {mod_wsgi.extra.value}'.encode()]");
+  for (const char* name : {"", "sub"}) {
+    site.interpreter = name;
+    std::printf("%s %s\n", *name != '\0' ? name : "main", site.get().body.c_str());
+  }
+  return 0;
+}
+
 int embedded_signals(const std::string&) {
   Site site;
   gatehouse_python python = ordinary();
@@ -254,6 +274,7 @@ const std::map<std::string, std::function<int(const std::string&)>>& scenarios()
       {"application-fork-beside-interpreters", application_fork_beside_interpreters},
       {"fork-workers", fork_workers},
       {"stop", stop},
+      {"companion-package", companion_package},
       {"stop-events", stop_events},
       {"embedded-signals", embedded_signals}};
   return all;
