@@ -347,6 +347,8 @@ install: all ## install the module, the programs, the engines and wsgi.load, wsg
 	sed 's|@modules@|$(HTTPD_MODULES)|' conf/wsgi.load.in > $(BUILD)/wsgi.load
 	install -m 644 $(BUILD)/wsgi.load $(DESTDIR)$(confdir)
 	test -e $(DESTDIR)$(confdir)/wsgi.conf || install -m 644 conf/wsgi.conf $(DESTDIR)$(confdir)
+	install -d $(DESTDIR)$(docdir)/stubs
+	install -m 644 lib/python/stubs/mod_wsgi.pyi lib/python/stubs/apache.pyi $(DESTDIR)$(docdir)/stubs
 	install -m 644 LICENSE conf/README.md conf/embedded.conf conf/daemon.conf conf/cgi.conf $(DESTDIR)$(docdir)
 
 uninstall: ## remove what install has put there (an edited wsgi.conf stays)

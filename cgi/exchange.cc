@@ -38,6 +38,8 @@ const gatehouse_request_calls& Exchange::calls() {
       .send_body = on_send_body,
       .send_file = nullptr,
       .log = on_log,
+      .send_interim = nullptr,
+      .client_gone = nullptr,
   };
   return kCalls;
 }

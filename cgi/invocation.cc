@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace cgi {
 namespace {
@@ -136,6 +137,15 @@ void fill_environ(const Variables& variables, const Invocation& invocation, wsgi
   list->add_computed("mod_wsgi.callable_object", "application");
   list->add_computed("mod_wsgi.script_name", script_name);
   list->add_computed("mod_wsgi.path_info", path_info);
+}
+
+gatehouse_server server_of(const char* software) {
+  gatehouse_server server{};
+  server.size = sizeof server;
+  server.description = software;
+  const char* slash = software != nullptr ? std::strchr(software, '/') : nullptr;
+  if (slash != nullptr) server.version = slash + 1;
+  return server;
 }
 
 }  // namespace cgi

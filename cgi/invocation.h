@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "wsgi/engine_abi.h"
 #include "wsgi/environ.h"
 
 namespace cgi {
@@ -47,5 +48,8 @@ base::Result<Invocation> read_invocation(std::span<const char* const> arguments,
 // Fills the environ as the other modes have it, as far as CGI tells: without PATH, what RFC 3875 adds for programs,
 // HTTPS (the scheme tells it) and HTTP_PROXY. https: whether the scheme is https.
 void fill_environ(const Variables& variables, const Invocation& invocation, wsgi::EnvironList* list, bool* https);
+
+// What SERVER_SOFTWARE ("Apache/2.4.62 (Unix)"; NULL: unset) tells of the server. Its texts are those of the argument.
+gatehouse_server server_of(const char* software);
 
 }  // namespace cgi

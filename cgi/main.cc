@@ -150,6 +150,8 @@ int serve(std::span<const char* const> arguments) {
   gatehouse_host host{};
   host.size = sizeof host;
   host.log = cgi::on_log_line;
+  const gatehouse_server server = cgi::server_of(getenv("SERVER_SOFTWARE"));
+  host.server = &server;
   unsetenv("HTTP_PROXY");
   const base::Result<const gatehouse_engine_table*> engine =
       invocation ? start_python(invocation.value(), &host) : invocation.error();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/session.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,6 +51,8 @@ class Session {
   gatehouse_io send_body(std::span<const gatehouse_text> pieces, gatehouse_send how);
   gatehouse_io send_file(int fd, std::int64_t offset, std::int64_t length);
   void log(gatehouse_level level, std::string_view line);
+  gatehouse_io send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers);
+  bool client_gone() const;
 
  private:
   bool read_first_part(std::size_t peeked);
@@ -374,6 +377,26 @@ void Session::log(gatehouse_level level, std::string_view line) {
   base::write_to_stderr(nullptr, static_cast<base::Level>(level), line);
 }
 
+gatehouse_io Session::send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers) {
+  if (gone_) return GATEHOUSE_GONE;
+  wire::InterimHead interim{static_cast<std::uint16_t>(status), {}};
+  for (const gatehouse_pair& header : headers) interim.headers.push_back({view(header.name), view(header.value)});
+  const std::size_t start = output_.size();
+  wire::append_interim(interim, request_, &output_);
+  if (output_.size() - start - wire::kFrameHeaderSize <= wire::kMaxResponseHead && headers.size() <= wire::kMaxPairs)
+    return flush();
+  output_.resize(start);
+  log(GATEHOUSE_LOG_ERROR,
+      base::text_of({Message::kResponseHeadTooLarge, 0, "early hints are too large; none are sent"}));
+  return GATEHOUSE_OK;
+}
+
+// httpd's child shuts its side down when the client has gone, and closes it when it has given up.
+bool Session::client_gone() const {
+  pollfd channel = {channel_, POLLRDHUP, 0};
+  return gone_ || poll(&channel, 1, 0) > 0;
+}
+
 void Session::garbage(const char* reason) {
   base::log(Message::kChannelGarbage, "group '%s': a channel from httpd is closed: %s%s%.*s", spec_.name.c_str(),
             reason, head_.summary.empty() ? "" : ": ", static_cast<int>(head_.summary.size()), head_.summary.data());
@@ -399,6 +422,10 @@ const gatehouse_request_calls kCalls = {
     [](void* request, gatehouse_level level, gatehouse_text line) noexcept {
       static_cast<Session*>(request)->log(level, view(line));
     },
+    [](void* request, std::uint32_t status, const gatehouse_pair* headers, std::size_t count) noexcept {
+      return static_cast<Session*>(request)->send_interim(status, std::span(headers, count));
+    },
+    [](void* request) noexcept { return static_cast<Session*>(request)->client_gone() ? 1 : 0; },
 };
 
 void Session::handle(gatehouse_outcome* outcome) {
@@ -431,6 +458,10 @@ void Session::handle(gatehouse_outcome* outcome) {
   request.queue_start_us = head_.queue_start_us;
   request.daemon_start_us = taken_us_;
   request.thread_id = context_.thread_id;
+  const wire::RequestNotes notes = wire::notes_of(head_.request_flags);
+  request.log_level = static_cast<std::int32_t>(notes.log_level);
+  request.daemon_connects = static_cast<std::int32_t>(notes.connects);
+  request.daemon_restarts = static_cast<std::int32_t>(notes.restarts);
   context_.engine->handle(&request, outcome);
 }
 

@@ -84,6 +84,8 @@ bool Worker::prepare() {
   host_.context = this;
   host_.log = on_engine_log;
   host_.after_application_fork = on_application_fork;
+  host_.server = born_.server;
+  host_.log_level = static_cast<std::int32_t>(born_.launch->log_level);
   born_.engine->after_fork_child(&host_);
   set_title(title_of_worker(born_.launch->spec));
   if (!end_with_parent(born_.zygote)) return false;

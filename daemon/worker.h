@@ -21,6 +21,7 @@ namespace gatehoused {
 struct WorkerInheritance {
   const wire::Launch* launch;
   const gatehouse_engine_table* engine;  // between before_fork and after_fork_child
+  const gatehouse_server* server;        // what module apache tells
   std::span<ThreadSlot> slots;           // one per thread
   std::uint32_t slot;                    // this worker's, in the supervisor's table
   int queue;

@@ -44,6 +44,17 @@ gatehouse_python python_of(const wire::Launch& launch) {
   return python;
 }
 
+// Texts are the launch's.
+gatehouse_server server_of(const wire::Launch& launch) {
+  return {sizeof(gatehouse_server),
+          static_cast<std::int32_t>(launch.mpm_processes),
+          static_cast<std::int32_t>(launch.mpm_threads),
+          launch.server_version.c_str(),
+          launch.server_description.c_str(),
+          launch.server_build_date.c_str(),
+          launch.mpm_name.c_str()};
+}
+
 // Threads of this process, which fork() would not copy; 1 when the kernel does not tell.
 int count_threads() {
   DIR* tasks = opendir("/proc/self/task");
@@ -76,6 +87,7 @@ class Zygote {
 
   const ZygoteInheritance& inheritance_;
   const gatehouse_engine_table* engine_ = nullptr;
+  gatehouse_server server_{};
   gatehouse_host host_{};  // of this process: engine and zygote live equally long
   base::UniqueFd command_;
   std::optional<SignalPipe> signals_;
@@ -100,6 +112,9 @@ base::Status Zygote::start() {
 
   host_.size = sizeof host_;
   host_.log = on_engine_log;
+  server_ = server_of(launch());
+  host_.server = &server_;
+  host_.log_level = static_cast<std::int32_t>(launch().log_level);
   const gatehouse_python python = python_of(launch());
   gatehouse_error error{};
   error.size = sizeof error;
@@ -131,8 +146,8 @@ void Zygote::fork_worker(std::size_t slot) {
   if (pid == 0) {
     command_.reset();
     signals_.reset();
-    run_worker({inheritance_.launch, engine_, inheritance_.slots->threads_of(slot), static_cast<std::uint32_t>(slot),
-                inheritance_.queue, inheritance_.leash, inheritance_.notify, self});
+    run_worker({inheritance_.launch, engine_, &server_, inheritance_.slots->threads_of(slot),
+                static_cast<std::uint32_t>(slot), inheritance_.queue, inheritance_.leash, inheritance_.notify, self});
   }
   const int failure = errno;
   sigprocmask(SIG_SETMASK, &before, nullptr);

@@ -109,6 +109,28 @@ ResponseWriter::ResponseWriter(request_rec* r)
       overrides_errors_(directory_config(r).error_override == Switch::kOn),
       brigade_(apr_brigade_create(r->pool, r->connection->bucket_alloc)) {}
 
+// httpd's function sends what stands in the request_rec, and takes an answer as the end of "Expect: 100-continue",
+// which a 103 is not: so all of it is put back.
+bool ResponseWriter::send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers) {
+  if (client_gone()) return false;
+  apr_table_t* const headers_out = r_->headers_out;
+  const int status_before = r_->status;
+  const char* const line_before = r_->status_line;
+  const auto expecting_100 = r_->expecting_100;
+  r_->headers_out = apr_table_make(r_->pool, static_cast<int>(headers.size()));
+  for (const gatehouse_pair& header : headers)
+    apr_table_addn(r_->headers_out, pool_copy(r_->pool, {header.name.data, header.name.size}),
+                   pool_copy(r_->pool, {header.value.data, header.value.size}));
+  r_->status = static_cast<int>(status);
+  r_->status_line = status == 103 ? "103 Early Hints" : apr_psprintf(r_->pool, "%u Interim", status);
+  ap_send_interim_response(r_, 1);
+  r_->headers_out = headers_out;
+  r_->status = status_before;
+  r_->status_line = line_before;
+  for (request_rec* each = r_; each != nullptr; each = each->main) each->expecting_100 = expecting_100;
+  return !client_gone();
+}
+
 void ResponseWriter::set_status(std::uint32_t status, std::string_view reason) {
   has_head_ = true;
   if (overrides_errors_ && has_page(static_cast<int>(status))) overridden_ = static_cast<int>(status);

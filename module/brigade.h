@@ -8,10 +8,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/posix.h"
 #include "module/httpd_api.h"
+#include "wsgi/engine_abi.h"
 
 namespace httpd {
 
@@ -45,6 +47,9 @@ class ResponseWriter {
  public:
   explicit ResponseWriter(request_rec* r);
 
+  // A 1xx response with these headers, on its way to the client before this returns; only ahead of set_status. Says
+  // nothing to a client of HTTP/1.0, which would not understand it. False: the client is gone.
+  bool send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers);
   // The status line, once, before everything else. reason "" = httpd's own.
   void set_status(std::uint32_t status, std::string_view reason);
   // One header, in the application's order, names repeated as it repeated them. Checked already (header_rules.h).

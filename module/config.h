@@ -58,6 +58,7 @@ struct ServerConfig {
   const char* python_home = nullptr;
   const char* python_path = nullptr;
   Switch restrict_embedded = Switch::kUnset;
+  Switch server_metrics = Switch::kUnset;
 };
 static_assert(std::is_trivially_destructible_v<ServerConfig>);
 

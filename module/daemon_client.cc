@@ -57,6 +57,7 @@ class Forwarding {
  private:
   bool make_first_part();
   bool read_first_body(std::string* into);
+  void tell_attempt(std::uint32_t connects, std::uint32_t restarts);
   KeptChannels::InUse submit();
   KeptChannels::InUse submit_to_kept();
   bool send_ticket(int worker_end);
@@ -81,7 +82,9 @@ int Forwarding::run() {
   if (!make_first_part()) return status_;
   plan_.queue_deadline = spec_.queue_timeout > 0 ? Deadline::after(Micros(spec_.queue_timeout)) : Deadline::never();
   bool may_use_kept = true;
+  std::uint32_t connects = 0;
   for (int lost = 0, declined = 0; lost < kMaxLost && declined < kMaxDeclined; may_use_kept = false) {
+    tell_attempt(++connects, static_cast<std::uint32_t>(declined));
     KeptChannels::InUse channel = may_use_kept ? submit_to_kept() : KeptChannels::InUse();
     if (!channel.valid()) channel = submit();
     if (!channel.valid()) return status_;
@@ -147,6 +150,13 @@ bool Forwarding::read_first_body(std::string* into) {
   if (is_known) plan_.body_left -= static_cast<std::int64_t>(size);
   plan_.more_body = count > 0 && plan_.body_left != 0;
   return true;
+}
+
+void Forwarding::tell_attempt(std::uint32_t connects, std::uint32_t restarts) {
+  wire::RequestNotes notes = wire::notes_of(head_.request_flags);
+  notes.connects = connects;
+  notes.restarts = restarts;
+  wire::set_request_flags(&first_part_, 0, wire::with_notes(head_.request_flags, notes));
 }
 
 // A kept channel with the first part in it. Invalid: there is none, or a ticket does better. One that the worker has

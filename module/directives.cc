@@ -84,9 +84,10 @@ const char* on_global_text(cmd_parms* cmd, void* /*config*/, const char* value) 
   return nullptr;
 }
 
-const char* on_restrict_embedded(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
+template <Switch ServerConfig::*member>
+const char* on_global_switch(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
   if (const char* misplaced = ap_check_cmd_context(cmd, GLOBAL_ONLY)) return misplaced;
-  if (parse_switch(value, &server_config(cmd->server).restrict_embedded)) return nullptr;
+  if (parse_switch(value, &(server_config(cmd->server).*member))) return nullptr;
   return refuse(cmd, Message::kDirectiveValue, "must be one of: Off | On, not \"%s\"", value);
 }
 

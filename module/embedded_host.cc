@@ -7,9 +7,11 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "module/client_watch.h"
 #include "module/group_names.h"
 #include "module/launch.h"
 #include "module/python_thread.h"
+#include "module/scoreboard_view.h"
 
 namespace httpd {
 namespace {
@@ -31,6 +33,7 @@ constinit EmbeddedHost* host = nullptr;
 
 struct Call {
   request_rec* r;
+  ClientWatch client;
   BodyReader* body;
   ResponseWriter* writer;
 };
@@ -81,18 +84,19 @@ void on_log(void* request, gatehouse_level level, gatehouse_text line) noexcept 
   log_request_line(call_of(request).r, static_cast<base::Level>(level), view_of_text(line));
 }
 
-constexpr gatehouse_request_calls kCalls = {sizeof kCalls, nullptr,      on_read_body, on_read_error,
-                                            on_send_head,  on_send_body, on_send_file, on_log};
+gatehouse_io on_send_interim(void* request, uint32_t status, const gatehouse_pair* headers, size_t count) noexcept {
+  return call_of(request).writer->send_interim(status, std::span(headers, count)) ? GATEHOUSE_OK : GATEHOUSE_GONE;
+}
+
+int on_client_gone(void* request) noexcept { return call_of(request).client.is_gone() ? 1 : 0; }
+
+constexpr gatehouse_request_calls kCalls = {sizeof kCalls, nullptr,      on_read_body, on_read_error,   on_send_head,
+                                            on_send_body,  on_send_file, on_log,       on_send_interim, on_client_gone};
 
 // --- The process
 
 void on_process_log(void* /*context*/, gatehouse_level level, gatehouse_text line) noexcept {
   log_sink(nullptr, static_cast<base::Level>(level), view_of_text(line));
-}
-
-int mpm_query(int question, int otherwise) {
-  int answer = 0;
-  return ap_mpm_query(question, &answer) == APR_SUCCESS ? answer : otherwise;
 }
 
 // mod_wsgi.thread_id: from 1, in the order in which threads serve their first request.
@@ -145,7 +149,12 @@ void make_host(apr_pool_t* pool, server_rec* main_server) {
   python.processes = processes;
   python.threads = threads;
   python.write_bytecode = 1;
-  const gatehouse_host engine_host = {sizeof engine_host, nullptr, on_process_log, nullptr};
+  gatehouse_host engine_host{};
+  engine_host.size = sizeof engine_host;
+  engine_host.log = on_process_log;
+  engine_host.server = pool_new<gatehouse_server>(pool, describe_server());
+  engine_host.log_level = ap_get_server_module_loglevel(main_server, APLOG_MODULE_INDEX);
+  if (config.server_metrics == Switch::kOn) engine_host.visit_server = on_visit_server;
   host->python = new PythonThread(choice->engine, python, engine_host);
 }
 
@@ -210,12 +219,26 @@ int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, Bo
                                           text_of(target.script),      text_of(target.callable),
                                           text_of(target.interpreter), text_of(target.application_group),
                                           target.script_mtime_us};
-  Call call = {r, body, writer};
+  Call call = {r, ClientWatch(r), body, writer};
   const auto pairs = facts->environ.pairs();
-  gatehouse_request request = {
-      sizeof request,        facts->flags | host->flags, &call, &kCalls, &engine_target,  pairs.data(), pairs.size(),
-      facts->content_length, facts->request_start_us,    0,     0,       own_thread_id(), nullptr};
+  gatehouse_request request = {sizeof request,
+                               facts->flags | host->flags,
+                               &call,
+                               &kCalls,
+                               &engine_target,
+                               pairs.data(),
+                               pairs.size(),
+                               facts->content_length,
+                               facts->request_start_us,
+                               0,
+                               0,
+                               own_thread_id(),
+                               nullptr,
+                               0,
+                               0,
+                               0};
   if (directory_config(r).pass_apache_request == Switch::kOn) request.request_rec = r;
+  request.log_level = ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX);
   gatehouse_outcome outcome = {sizeof outcome, GATEHOUSE_FAILED, 0};
   table->handle(&request, &outcome);
   return answer(r, outcome, *body, writer);

@@ -90,7 +90,8 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
                     ResponseWriter* writer) {
   wire::RequestHead head;
   head.target_flags = target.flags;
-  head.request_flags = facts->flags;
+  head.request_flags = wire::with_notes(
+      facts->flags, {static_cast<std::uint32_t>(ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX)), 0, 0});
   head.content_length = facts->content_length;
   head.script_mtime_us = target.script_mtime_us;
   head.request_start_us = facts->request_start_us;

@@ -30,6 +30,7 @@
 #include <http_ssl.h>
 #include <httpd.h>
 #include <mpm_common.h>
+#include <scoreboard.h>
 #include <unixd.h>
 #include <util_filter.h>
 #include <util_script.h>

@@ -180,7 +180,29 @@ base::Result<wire::Launch> resolve_launch(const DaemonGroup& group, const server
   launch.log_level = std::min(ap_get_server_module_loglevel(group.servers.front(), APLOG_MODULE_INDEX),
                               static_cast<int>(base::Level::kTrace));
   launch.default_timeout = main_server->timeout;
+  const gatehouse_server server = describe_server();
+  launch.server_version = server.version;
+  launch.server_description = server.description;
+  launch.server_build_date = server.build_date;
+  launch.mpm_name = server.mpm_name;
+  launch.mpm_processes = server.maximum_processes;
+  launch.mpm_threads = server.threads_per_process;
   return launch;
+}
+
+int mpm_query(int question, int otherwise) {
+  int answer = 0;
+  return ap_mpm_query(question, &answer) == APR_SUCCESS ? answer : otherwise;
+}
+
+gatehouse_server describe_server() {
+  return {sizeof(gatehouse_server),
+          mpm_query(AP_MPMQ_MAX_DAEMONS, 1),
+          mpm_query(AP_MPMQ_MAX_THREADS, 1),
+          configuration()->httpd_version,
+          ap_get_server_description(),
+          ap_get_server_built(),
+          ap_show_mpm()};
 }
 
 }  // namespace httpd

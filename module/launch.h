@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "module/config.h"
 #include "wire/group_spec.h"
+#include "wsgi/engine_abi.h"
 
 namespace httpd {
 
@@ -38,5 +39,9 @@ base::Result<PythonChoice> choose_python(const std::string& version, const std::
 
 // Everything gatehoused is given. main_server: WSGIPythonHome is python-home's default.
 base::Result<wire::Launch> resolve_launch(const DaemonGroup& group, const server_rec* main_server);
+
+// What httpd says of itself. Its texts live as long as the configuration. Main thread of the parent, or a child.
+gatehouse_server describe_server();
+int mpm_query(int question, int otherwise);
 
 }  // namespace httpd

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "wire/channel.h"
@@ -28,6 +29,8 @@ constexpr std::size_t kDirectBody = 16u << 10;  // so much of a body frame is re
 constexpr std::size_t kPassOn = 64u << 10;      // appended bytes that are worth a pass through httpd's filters
 constexpr Micros kLongestLook = std::chrono::seconds(1);
 
+constexpr int kClientGone = -2;
+
 long long seconds(Micros duration) { return static_cast<long long>(duration.count() / 1'000'000); }
 
 }  // namespace
@@ -44,6 +47,7 @@ Relay::Relay(request_rec* r, const RelayPlan& plan, KeptChannels::InUse channel,
       writer_(writer),
       reader_(plan.request, plan.more_body ? ResponseReader::Body::kFollows : ResponseReader::Body::kInFirstPart,
               plan.head_request),
+      client_(r),
       look_(kFirstLook),
       to_send_(plan.first_part.substr(plan.sent)),
       body_left_(plan.body_left),
@@ -62,7 +66,8 @@ Relay::Flow Relay::step() {
   }
   if (may_wait_in_call()) return receive(Wait::kInCall);
   const auto events = static_cast<short>(to_send_.empty() ? POLLIN : POLLIN | POLLOUT);
-  const int ready = base::wait_for(channel_.get(), events, next_deadline());
+  const int ready = wait(events);
+  if (ready == kClientGone) return Flow::kContinue;
   if (ready == 0) return on_silence();
   if (ready < 0) return on_close(errno);
   if ((ready & POLLOUT) != 0 && send() == Flow::kOver) return Flow::kOver;
@@ -76,8 +81,37 @@ bool Relay::may_wait_in_call() const {
   return plan_.queue_deadline.is_never() || plan_.queue_deadline.when() - base::now() > kFirstLook;
 }
 
+// As base::wait_for, or kClientGone: the client is watched along with the channel, at the cost of no system call.
+int Relay::wait(short events) {
+  if (!watches_client()) return base::wait_for(channel_.get(), events, next_deadline());
+  const Deadline deadline = next_deadline();
+  pollfd sockets[] = {{channel_.get(), events, 0}, {client_.descriptor(), ClientWatch::kEvents, 0}};
+  int ready;
+  while ((ready = poll(sockets, 2, deadline.poll_timeout())) < 0 && errno == EINTR) continue;
+  if (ready < 0) return -1;
+  if (sockets[0].revents != 0) return sockets[0].revents;
+  if (ready == 0 && !client_.is_gone()) return 0;
+  tell_client_gone();
+  return kClientGone;
+}
+
+// While the application runs and has all of its input. Before, a shut-down channel would say something else (frame.h).
+bool Relay::watches_client() const {
+  return !may_be_queued() && !ended_ && !body_due_ && to_send_.empty() && client_.descriptor() >= 0;
+}
+
+// gatehouse.client_disconnected() sees it. The response is relayed all the same: who has only shut down the sending
+// side gets it, and a write finds out about all others.
+void Relay::tell_client_gone() {
+  ended_ = true;
+  shutdown(channel_.get(), SHUT_WR);
+}
+
 Deadline Relay::next_deadline() const {
-  if (!may_be_queued()) return deadline_;
+  if (!may_be_queued()) {
+    if (!client_.is_stream() || !watches_client()) return deadline_;
+    return Deadline::at(std::min(deadline_.when(), base::now() + kLongestLook));
+  }
   const Micros look = std::min(deadline_.when(), base::now() + look_);
   return Deadline::at(std::min(look, plan_.queue_deadline.when()));
 }
@@ -223,6 +257,9 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
         break;
       case Event::kDeclined:
         return over(Result::kDeclined);
+      case Event::kInterim:
+        if (on_interim() == Flow::kOver) return Flow::kOver;
+        break;
       case Event::kHead:
         on_head();
         break;
@@ -242,6 +279,13 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
         return garbage(reader_.reason());
     }
   }
+}
+
+Relay::Flow Relay::on_interim() {
+  std::vector<gatehouse_pair> headers;
+  for (const wire::Pair& header : reader_.interim().headers)
+    headers.push_back({{header.name.data(), header.name.size()}, {header.value.data(), header.value.size()}});
+  return passed(writer_->send_interim(reader_.interim().status, headers));
 }
 
 void Relay::on_head() {

@@ -13,6 +13,7 @@
 
 #include "base/posix.h"
 #include "module/brigade.h"
+#include "module/client_watch.h"
 #include "module/httpd_api.h"
 #include "module/interruption.h"
 #include "module/kept_channels.h"
@@ -64,6 +65,9 @@ class Relay {
 
   Flow step();
   bool may_wait_in_call() const;
+  int wait(short events);
+  bool watches_client() const;
+  void tell_client_gone();
   bool may_be_queued() const { return !entered_ && !reader_.is_started(); }
   base::Deadline next_deadline() const;
   Flow on_silence();
@@ -77,6 +81,7 @@ class Relay {
   Flow receive_body(int flags, bool* dry);
   Flow on_nothing(ssize_t size, bool* dry);
   Flow on_bytes(std::span<const std::byte> bytes);
+  Flow on_interim();
   void on_head();
   Flow on_file();
   Flow on_end(bool is_last);
@@ -97,6 +102,7 @@ class Relay {
   BodyReader* body_;
   ResponseWriter* writer_;
   ResponseReader reader_;
+  ClientWatch client_;
   base::Deadline deadline_ = base::Deadline::never();
   base::Micros look_;         // until the next question whether the application was entered
   std::string_view to_send_;  // of the first part, later of body_frame_
@@ -104,7 +110,7 @@ class Relay {
   std::int64_t body_left_;
   bool first_part_sent_;
   bool silent_ = false;     // the last wait brought nothing
-  bool ended_ = false;      // this direction of the channel: it cannot be kept
+  bool ended_ = false;      // this direction of the channel is shut down: it cannot be kept
   bool entered_ = false;    // the kernel says that the worker has read all of the first part
   bool body_due_ = false;   // the worker wants what the client still has of the body
   bool unflushed_ = false;  // the writer holds something that the client should see

@@ -15,16 +15,21 @@ std::string_view text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// The first header that breaks a rule, or a Content-Length that the head does not tell; "" = none.
-std::string objection(const wire::ResponseHead& head) {
-  for (std::size_t i = 0; i < head.headers.size(); ++i) {
-    const auto& [name, value] = head.headers[i];
+// The first header that breaks a rule, or a Content-Length other than the one that is told; "" = none.
+std::string objection(const std::vector<wire::Pair>& headers, std::int64_t content_length) {
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    const auto& [name, value] = headers[i];
     if (wsgi::Refusal refusal = wsgi::check_header(i, name, value)) return std::move(refusal.message);
     if (!wsgi::equal_ignoring_case(name, "content-length")) continue;
     std::int64_t length = -1;
     if (wsgi::Refusal refusal = wsgi::parse_content_length(value, &length)) return std::move(refusal.message);
-    if (length != head.content_length) return "two lengths of one response";
+    if (length != content_length) return "two lengths of one response";
   }
+  return {};
+}
+
+std::string objection(const wire::ResponseHead& head) {
+  if (std::string found = objection(head.headers, head.content_length); !found.empty()) return found;
   for (const char c : head.reason)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return "a control character in the reason";
   return {};
@@ -70,6 +75,8 @@ ResponseReader::Event ResponseReader::on_frame() {
       return request_body_ == Body::kFollows ? Event::kStarted : refuse("nothing is held back of the request body");
     case FrameType::kDeclined:
       return Event::kDeclined;
+    case FrameType::kInterim:
+      return on_interim();
     case FrameType::kResponseHead:
       return on_head();
     case FrameType::kFile:
@@ -81,6 +88,14 @@ ResponseReader::Event ResponseReader::on_frame() {
     default:
       return refuse("a frame out of place");
   }
+}
+
+ResponseReader::Event ResponseReader::on_interim() {
+  if (!wire::decode_interim(decoder_.payload(), &interim_)) return refuse("a malformed interim response");
+  refusal_ = objection(interim_.headers, -1);
+  if (!refusal_.empty()) return refuse(refusal_.c_str());
+  started_ = true;
+  return Event::kInterim;
 }
 
 ResponseReader::Event ResponseReader::on_head() {

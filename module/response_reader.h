@@ -24,6 +24,7 @@ class ResponseReader {
     kMore,      // the input is used up
     kStarted,   // the rest of the request body is wanted
     kDeclined,  // the worker's code is stale: send the request again
+    kInterim,   // interim(): a 1xx response
     kHead,      // head()
     kBody,      // body(): the next bytes
     kFile,      // file() and take_file(): the next part of the body
@@ -42,6 +43,7 @@ class ResponseReader {
   void add_descriptor(base::UniqueFd fd);
 
   const wire::ResponseHead& head() const { return head_; }
+  const wire::InterimHead& interim() const { return interim_; }
   std::string_view body() const { return body_; }
   const wire::FileRange& file() const { return file_; }
   base::UniqueFd take_file() { return std::move(descriptor_); }
@@ -61,6 +63,7 @@ class ResponseReader {
 
  private:
   Event on_frame();
+  Event on_interim();
   Event on_head();
   Event on_file();
   Event on_end();
@@ -73,6 +76,7 @@ class ResponseReader {
   bool started_ = false;
   bool has_head_ = false;
   base::Level log_level_ = base::Level::kError;
+  wire::InterimHead interim_;
   wire::ResponseHead head_;
   wire::FileRange file_;
   wire::End end_;

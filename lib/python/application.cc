@@ -239,18 +239,22 @@ Outcome answer(Attached& attached, Request& request, Borrowed application) {
   Interpreter& interpreter = request.interpreter();
   RequestBody body(request);
   Response response(request);
+  // Loading the script may have been what began to record or to subscribe.
+  const bool recorded = is_recording();
+  if (request.meter() == nullptr && (recorded || interpreter.objects.events.has_subscribers()))
+    request.measure(base::now().count(), {});
   Handles handles = make_handles(attached, request, body, response);
   Ref environ = environ_with(attached, request, handles);
   Outcome outcome = {GATEHOUSE_FAILED, 500};
-  if (environ && enter_request(request, environ)) {
-    RequestMeter* meter = request.meter();
-    const bool recorded = meter != nullptr && meter->recorded;
-    if (recorded) record_begin(request, *meter);
-    outcome = call_application(attached, request, body, response, application, environ, handles.start_response);
-    if (recorded) record_end(request, *meter, outcome.status);
-    publish_request_finished(attached, request, outcome.status);
-  } else {
+  if (!environ || !enter_request(request, environ)) {
     log_failure(attached, request, body, response);
+  } else if (!tell_entered(request)) {
+    outcome = {GATEHOUSE_ABORTED, 0};
+  } else {
+    if (recorded) record_begin(request, *request.meter());
+    outcome = call_application(attached, request, body, response, application, environ, handles.start_response);
+    if (recorded) record_end(request, *request.meter(), outcome.status);
+    publish_request_finished(attached, request, outcome.status);
   }
   leave_request(request);
   environ.reset();

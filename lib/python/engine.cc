@@ -58,12 +58,13 @@ void on_handle(const gatehouse_request* abi, gatehouse_outcome* outcome) noexcep
   outcome->status = 500;
   Interpreter* interpreter = Runtime::get().interpreters().find(view(abi->target->interpreter));
   if (interpreter == nullptr) return;
-  const bool recorded = is_recording();
-  const std::int64_t started_us = recorded ? base::now().count() : 0;
+  // While it waits for the GIL, a request cannot ask whether its interpreter has subscribers.
+  const bool measured = is_recording();
   GilWait wait;
-  Attach attach(*interpreter, recorded ? &wait : nullptr);
+  const std::int64_t started_us = measured ? base::now().count() : 0;
+  Attach attach(*interpreter, measured ? &wait : nullptr);
   Request request(*abi, *interpreter);
-  if (recorded || interpreter->objects.events.has_subscribers()) request.measure(recorded, started_us, wait);
+  if (measured) request.measure(started_us, wait);
   const Outcome reached = run_request(attach.attached(), request);
   outcome->result = reached.result;
   outcome->status = reached.status;

@@ -54,10 +54,8 @@ class Request {
   // nullptr: nobody wants to know.
   RequestMeter* meter() { return meter_ ? &*meter_ : nullptr; }
   GilWait* gil_wait() { return meter_ ? &meter_->gil : nullptr; }
-  // recorded: the metrics want it, too.
-  void measure(bool recorded, std::int64_t started_us, const GilWait& wait) {
+  void measure(std::int64_t started_us, const GilWait& wait) {
     meter_.emplace();
-    meter_->recorded = recorded;
     meter_->started_us = started_us;
     meter_->gil = wait;
   }

@@ -15,7 +15,6 @@ namespace python {
 
 struct RequestMeter {
   GilWait gil;
-  bool recorded = false;                  // for metrics
   std::int64_t started_us = 0;            // monotonic: the engine got the request
   std::int64_t application_start_us = 0;  // wall clock
   std::int64_t application_finish_us = 0;

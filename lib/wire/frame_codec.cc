@@ -27,6 +27,7 @@ constexpr FrameDecoder::Rule FrameDecoder::kRules[] = {
     {Sender::kWorker, FrameType::kLog, kInBody, kInBody, 0, 1, kMaxLog},
     {Sender::kWorker, FrameType::kStarted, kFirst, kRunning, 0, 0, 0},
     {Sender::kWorker, FrameType::kDeclined, kFirst, kOver, 0, 0, 0},
+    {Sender::kWorker, FrameType::kInterim, kFirst | kRunning, kRunning, 0, 6, kMaxResponseHead},
     {Sender::kWorker, FrameType::kResponseHead, kFirst | kRunning, kInBody, 0, 18, kMaxResponseHead},
     {Sender::kWorker, FrameType::kBody, kInBody, kInBody, 0, 1, kMaxBodyFrame},
     {Sender::kWorker, FrameType::kFile, kInBody, kInBody, 0, 16, 16},

@@ -369,12 +369,14 @@ std::string encode(const Launch& launch) {
   put_text(writer, launch.spec.name);
   writer.u8(launch.spec.processes_given ? 1 : 0);
   for (const GroupOption& option : kOptions) put_option(writer, option, launch.spec);
-  for (std::int64_t value : {launch.uid, launch.gid, launch.log_level, launch.generation, launch.default_timeout})
+  for (std::int64_t value : {launch.uid, launch.gid, launch.log_level, launch.generation, launch.default_timeout,
+                             launch.mpm_processes, launch.mpm_threads})
     writer.i64(value);
   writer.u32(static_cast<std::uint32_t>(launch.groups.size()));
   for (std::int64_t group : launch.groups) writer.i64(group);
   for (const std::string* value :
-       {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable, &launch.python_home_prefix})
+       {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable, &launch.python_home_prefix,
+        &launch.server_version, &launch.server_description, &launch.server_build_date, &launch.mpm_name})
     put_text(writer, *value);
   writer.u32(static_cast<std::uint32_t>(launch.environment.size()));
   for (const std::string& entry : launch.environment) put_text(writer, entry);
@@ -392,13 +394,15 @@ base::Result<Launch> decode_launch(std::span<const std::byte> bytes) {
   launch.spec.processes_given = processes_given == 1;
   for (const GroupOption& option : kOptions)
     if (!get_option(reader, option, &launch.spec)) return malformed(option.name.data());
-  for (std::int64_t* value : {&launch.uid, &launch.gid, &launch.log_level, &launch.generation, &launch.default_timeout})
+  for (std::int64_t* value : {&launch.uid, &launch.gid, &launch.log_level, &launch.generation, &launch.default_timeout,
+                              &launch.mpm_processes, &launch.mpm_threads})
     *value = reader.i64();
   std::uint32_t count = reader.u32();
   if (!fits<std::int64_t>(reader, count)) return malformed("its groups");
   for (; count > 0; --count) launch.groups.push_back(reader.i64());
   for (std::string* value :
-       {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable, &launch.python_home_prefix})
+       {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable, &launch.python_home_prefix,
+        &launch.server_version, &launch.server_description, &launch.server_build_date, &launch.mpm_name})
     *value = get_text(reader);
   count = reader.u32();
   if (!fits<std::uint32_t>(reader, count)) return malformed("its environment");

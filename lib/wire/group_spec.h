@@ -90,6 +90,9 @@ struct Launch {
   std::vector<std::string> environment;  // "NAME=VALUE", the whole environment of the group
   std::int64_t log_level = 4;            // base::Level of lines outside requests
   std::int64_t generation = 0;
+  // What module apache tells of httpd.
+  std::string server_version, server_description, server_build_date, mpm_name;
+  std::int64_t mpm_processes = 0, mpm_threads = 0;
   std::int64_t default_timeout = 60'000'000;  // httpd's Timeout, for socket-timeout 0
 };
 

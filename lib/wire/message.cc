@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/message.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -119,6 +120,39 @@ void append_request_head(const RequestHead& head, std::uint32_t request, std::ui
 
 void set_first_part_size(std::string* first_part, std::size_t head_at, std::uint32_t size) {
   std::memcpy(first_part->data() + head_at + kFrameHeaderSize, &size, sizeof size);
+}
+
+std::uint32_t with_notes(std::uint32_t request_flags, const RequestNotes& notes) {
+  return (request_flags & 0xffff) | std::min(notes.log_level, 15u) << 16 | std::min(notes.connects, 63u) << 20 |
+         std::min(notes.restarts, 63u) << 26;
+}
+
+RequestNotes notes_of(std::uint32_t request_flags) {
+  return {request_flags >> 16 & 15, request_flags >> 20 & 63, request_flags >> 26};
+}
+
+void set_request_flags(std::string* first_part, std::size_t head_at, std::uint32_t request_flags) {
+  constexpr std::size_t kBefore = 2 * sizeof(std::uint32_t);  // first_part_size, target_flags
+  std::memcpy(first_part->data() + head_at + kFrameHeaderSize + kBefore, &request_flags, sizeof request_flags);
+}
+
+void append_interim(const InterimHead& interim, std::uint32_t request, std::string* out) {
+  OpenFrame frame(FrameType::kInterim, 0, request, out);
+  ByteWriter writer(out);
+  writer.u16(interim.status);
+  put_pairs(writer, interim.headers);
+  frame.close();
+}
+
+bool decode_interim(std::span<const std::byte> payload, InterimHead* out) {
+  constexpr std::uint16_t kSwitchingProtocols = 101;
+  ByteReader reader(payload);
+  InterimHead interim;
+  interim.status = reader.u16();
+  if (interim.status <= 100 || interim.status > 199 || interim.status == kSwitchingProtocols) return false;
+  if (!get_pairs(reader, &interim.headers) || reader.remaining() != 0) return false;
+  *out = std::move(interim);
+  return true;
 }
 
 std::uint32_t peek_first_part_size(std::span<const std::byte> bytes) {

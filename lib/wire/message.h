@@ -56,6 +56,26 @@ void set_first_part_size(std::string* first_part, std::size_t head_at, std::uint
 std::uint32_t peek_first_part_size(std::span<const std::byte> bytes);
 bool decode_request_head(std::span<const std::byte> payload, RequestHead* out);
 
+// What a worker is told of a request's way, in the upper half of RequestHead::request_flags: the lower one is
+// GATEHOUSE_HTTPS and its like. Counts end at 63.
+struct RequestNotes {
+  std::uint32_t log_level = 0;  // base::Level; 0 = not told
+  std::uint32_t connects = 0;   // how often it was sent to a worker, this time included
+  std::uint32_t restarts = 0;   // how many of those gave it back
+};
+std::uint32_t with_notes(std::uint32_t request_flags, const RequestNotes& notes);
+RequestNotes notes_of(std::uint32_t request_flags);
+// Changes the flags of a first part that is encoded already.
+void set_request_flags(std::string* first_part, std::size_t head_at, std::uint32_t request_flags);
+
+// A 1xx response.
+struct InterimHead {
+  std::uint16_t status = 0;
+  std::vector<Pair> headers;
+};
+void append_interim(const InterimHead& interim, std::uint32_t request, std::string* out);
+bool decode_interim(std::span<const std::byte> payload, InterimHead* out);
+
 struct ResponseHead {
   std::uint16_t status = 0;
   std::int64_t content_length = -1;

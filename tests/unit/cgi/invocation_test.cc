@@ -202,3 +202,11 @@ TEST(CgiInvocation, EnvironHasPathsWithoutRunsOfSlashes) {
   CHECK(list.find("QUERY_STRING").data() != nullptr);
   CHECK(!https);
 }
+
+TEST(CgiInvocation, TheServerIsKnownByItsName) {
+  const gatehouse_server server = cgi::server_of("Apache/2.4.62 (Unix)");
+  STRCMP_EQUAL("2.4.62 (Unix)", server.version);
+  STRCMP_EQUAL("Apache/2.4.62 (Unix)", server.description);
+  POINTERS_EQUAL(nullptr, cgi::server_of(nullptr).version);
+  POINTERS_EQUAL(nullptr, cgi::server_of("lighttpd").version);
+}

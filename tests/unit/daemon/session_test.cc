@@ -187,6 +187,8 @@ TEST_GROUP(Session) {
       case FrameType::kResponseHead:
         CHECK_TRUE(wire::decode_response_head(decoder.payload(), &head));
         return "HEAD " + std::to_string(head.status);
+      case FrameType::kInterim:
+        return "INTERIM";
       case FrameType::kFile:
         return "FILE";
       case FrameType::kLog:
@@ -531,6 +533,45 @@ TEST(Session, ManyPiecesAndLargeOnesArriveInOrder) {
   });
   client.join();
   CHECK_TRUE(got == expected);
+}
+
+TEST(Session, AnInterimResponseIsSentAtOnce) {
+  say(first_part(frame(FrameType::kBodyEnd)));
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    const Host host{request};
+    host.enter();
+    const gatehouse_pair link{text("Link"), text("</a>")};
+    LONGS_EQUAL(GATEHOUSE_OK, request.calls->send_interim(request.context, 103, &link, 1));
+    char byte;
+    LONGS_EQUAL(1, recv(child.get(), &byte, 1, MSG_PEEK));
+    host.head();
+  });
+  STRCMP_EQUAL("INTERIM; HEAD 200; END 0 200; eof", heard().c_str());
+}
+
+TEST(Session, AClientThatTheChildHasLostIsGoneAndStillAnswered) {
+  say(first_part(frame(FrameType::kBodyEnd)));
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    const Host host{request};
+    host.enter();
+    LONGS_EQUAL(0, request.calls->client_gone(request.context));
+    shutdown(child.get(), SHUT_WR);
+    LONGS_EQUAL(1, request.calls->client_gone(request.context));
+    host.head();
+  });
+  STRCMP_EQUAL("HEAD 200; END 0 200; eof", heard().c_str());
+}
+
+TEST(Session, TheEngineIsToldTheNotesOfTheRequest) {
+  std::string part = first_part(frame(FrameType::kBodyEnd));
+  wire::set_request_flags(&part, 0, wire::with_notes(GATEHOUSE_HTTPS, {7, 3, 2}));
+  say(part);
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    LONGS_EQUAL(GATEHOUSE_HTTPS, request.flags & GATEHOUSE_HTTPS);
+    LONGS_EQUAL(7, request.log_level);
+    LONGS_EQUAL(3, request.daemon_connects);
+    LONGS_EQUAL(2, request.daemon_restarts);
+  });
 }
 
 TEST(Session, AChildThatHasGoneIsGone) {

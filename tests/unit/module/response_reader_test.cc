@@ -26,6 +26,11 @@ std::string head(std::int64_t length, std::vector<wire::Pair> headers = {}, std:
   wire::append_response_head({status, length, reason, std::move(headers)}, kRequest, &out);
   return out;
 }
+std::string interim(std::vector<wire::Pair> headers, std::uint16_t status = 103) {
+  std::string out;
+  wire::append_interim({status, std::move(headers)}, kRequest, &out);
+  return out;
+}
 std::string end(gatehouse_result outcome = GATEHOUSE_COMPLETE, std::uint16_t status = 200, std::uint8_t flags = 0) {
   std::string out;
   wire::append_end({static_cast<std::uint8_t>(outcome), status}, kRequest, flags, &out);
@@ -77,6 +82,9 @@ TEST_GROUP(ResponseReader) {
         case Event::kFile:
           out += reader.take_file().valid() ? "file " : "no file ";
           break;
+        case Event::kInterim:
+          out += "interim(" + std::to_string(reader.interim().status) + ") ";
+          break;
         case Event::kLog:
           out.append("log(").append(reader.log_line()).append(") ");
           break;
@@ -111,6 +119,31 @@ TEST(ResponseReader, OnlyWhatComesOfTheApplicationMeansStarted) {
   are("declined ", frame(wire::FrameType::kDeclined));
   CHECK_FALSE(reader.is_started());
 }
+
+TEST(ResponseReader, InterimResponsesComeBeforeTheHead) {
+  are("interim(103) interim(103) head end ", interim({{"Link", "</a>"}}) + interim({}) + head(-1) + end());
+  CHECK_TRUE(reader.is_started());
+}
+
+TEST(ResponseReader, AnInterimResponseMeansStarted) {
+  are("interim(103) ", interim({}));
+  CHECK_TRUE(reader.is_started());
+  CHECK_FALSE(reader.has_head());
+}
+
+TEST(ResponseReader, AnInterimResponseAfterTheHeadIsGarbage) {
+  are("head garbage: a frame out of place", head(-1) + interim({}));
+}
+
+TEST(ResponseReader, HeadersOfAnInterimResponseAreChecked) {
+  STRCMP_CONTAINS("garbage: ", events(interim({{"Link", "a\r\nb"}})).c_str());
+}
+
+TEST(ResponseReader, AnInterimResponseHasNoLength) {
+  are("garbage: two lengths of one response", interim({{"Content-Length", "3"}}));
+}
+
+TEST(ResponseReader, AFinalStatusIsNoInterimOne) { are("garbage: a malformed interim response", interim({}, 200)); }
 
 TEST(ResponseReader, AHeadMeansStarted) {
   are("head ", head(-1));

@@ -99,6 +99,12 @@ TEST(FrameCodec, LogLinesMayStandAnywhereBeforeTheEnd) {
      from_worker(log + frame(FrameType::kStarted) + log + kHead + log + frame(FrameType::kBody, "b") + log + kEnd));
 }
 
+TEST(FrameCodec, InterimResponsesComeAheadOfTheHead) {
+  const std::string interim = frame(FrameType::kInterim, std::string(6, 'i'));
+  is("22[6] 22[6] 18[18] 21[11] over ", from_worker(interim + interim + kHead + kEnd));
+  is("18[18] garbage: a frame out of place", from_worker(kHead + interim));
+}
+
 TEST(FrameCodec, AnEndMayStandAlone) { is("21[11] over ", from_worker(kEnd)); }
 
 TEST(FrameCodec, ADeclinedRequestIsOver) { is("17[0] over ", from_worker(frame(FrameType::kDeclined))); }
@@ -158,7 +164,7 @@ TEST(FrameGarbage, AnUnknownType) {
 
 TEST(FrameGarbage, EveryTypeThatIsNotInTheProtocol) {
   for (int type = 0; type < 256; ++type) {
-    const bool known = (type >= 1 && type <= 3) || (type >= 16 && type <= 21);
+    const bool known = (type >= 1 && type <= 3) || (type >= 16 && type <= 22);
     const bool refused = from_worker(frame(static_cast<FrameType>(type))).ends_with("unknown frame type");
     CHECK_TRUE(known != refused);
   }

@@ -354,3 +354,51 @@ TEST(ResponseMessages, AFileRangeBeyondTheLargestFileIsRefused) {
   CHECK_FALSE(decodes(1ull << 63, 0));
   CHECK_FALSE(decodes(0, UINT64_MAX));
 }
+
+TEST(ResponseMessages, AnInterimResponseComesBack) {
+  std::string frame;
+  wire::append_interim({103, {{"Link", "</a>"}, {"Link", "</b>"}}}, 9, &frame);
+  wire::InterimHead interim;
+  CHECK_TRUE(wire::decode_interim(payload(frame), &interim));
+  LONGS_EQUAL(103, interim.status);
+  LONGS_EQUAL(2, interim.headers.size());
+  CHECK(interim.headers[1].value == "</b>");
+}
+
+TEST(ResponseMessages, NoPrefixOfAnInterimResponseDecodes) {
+  std::string frame;
+  wire::append_interim({103, {{"Link", "</a>"}}}, 9, &frame);
+  no_prefix_decodes(payload(frame), [](auto bytes) {
+    wire::InterimHead interim;
+    return wire::decode_interim(bytes, &interim);
+  });
+}
+
+TEST(ResponseMessages, AnInterimResponseIsNeitherFinalNorAnotherProtocol) {
+  for (const int status : {100, 101, 200, 404, 0}) {
+    std::string frame;
+    wire::append_interim({static_cast<std::uint16_t>(status), {}}, 9, &frame);
+    wire::InterimHead interim;
+    CHECK_FALSE(wire::decode_interim(payload(frame), &interim));
+  }
+}
+
+TEST(RequestHead, NotesTravelBesideTheFlags) {
+  const std::uint32_t flags = wire::with_notes(0x0009, {7, 3, 2});
+  LONGS_EQUAL(0x0009, flags & 0xffff);
+  const wire::RequestNotes notes = wire::notes_of(flags);
+  LONGS_EQUAL(7, notes.log_level);
+  LONGS_EQUAL(3, notes.connects);
+  LONGS_EQUAL(2, notes.restarts);
+  LONGS_EQUAL(63, wire::notes_of(wire::with_notes(0, {8, 1000, 1000})).connects);
+  LONGS_EQUAL(0, wire::notes_of(0x0009).log_level);
+}
+
+TEST(RequestHead, FlagsCanBeChangedOnceItIsEncoded) {
+  std::string frame;
+  wire::append_request_head(small_request(), 9, 0, &frame);
+  wire::set_request_flags(&frame, 0, 0x12345678);
+  wire::RequestHead head;
+  CHECK_TRUE(wire::decode_request_head(payload(frame), &head));
+  LONGS_EQUAL(0x12345678, head.request_flags);
+}

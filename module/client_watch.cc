@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "module/client_watch.h"
+
+#include <poll.h>
+
+namespace httpd {
+
+const short ClientWatch::kEvents = POLLRDHUP;
+
+ClientWatch::ClientWatch(const request_rec* r) : connection_(r->connection) {
+  conn_rec* const owner = connection_->master != nullptr ? connection_->master : r->connection;
+  apr_socket_t* const socket = ap_get_conn_socket(owner);
+  apr_os_sock_t descriptor = -1;
+  if (socket != nullptr && apr_os_sock_get(&descriptor, socket) == APR_SUCCESS) descriptor_ = descriptor;
+}
+
+bool ClientWatch::is_gone() const {
+  if (connection_->aborted || (connection_->master != nullptr && connection_->master->aborted)) return true;
+  pollfd socket = {descriptor_, kEvents, 0};
+  return descriptor_ >= 0 && poll(&socket, 1, 0) > 0;
+}
+
+}  // namespace httpd

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Modules mod_wsgi and apache, as applications see them under a real httpd."""
+import subprocess
+import sys
+
+import pytest
+
+from stage import CHECKOUT
+
+NAMES = ['FileWrapper', 'LogHandler', 'RequestTimeout', 'active_requests', 'application_group', 'event_callbacks',
+         'maximum_processes', 'process_group', 'process_metrics', 'request_data', 'request_metrics', 'server_metrics',
+         'shutdown_callbacks', 'signal_callbacks', 'start_recording_metrics', 'subscribe_events', 'subscribe_shutdown',
+         'subscribe_signals', 'threads_per_process', 'version']
+
+
+@pytest.fixture
+def told(everywhere_lasting):
+    return everywhere_lasting.get('python_api').json()
+
+
+def test_all_names_are_there(told):
+    assert told['names'] == NAMES
+
+
+def test_the_server_is_described(told):
+    apache = told['apache']
+    assert sorted(apache) == ['build_date', 'description', 'maximum_processes', 'mpm_name', 'threads_per_process',
+                              'version']
+    assert apache['version'][:2] == [2, 4] and apache['description'].startswith('Apache')
+    assert apache['mpm_name'] in ('event', 'worker', 'prefork') and apache['build_date']
+    assert (apache['threads_per_process'] == 1) == (apache['mpm_name'] == 'prefork')
+
+
+def test_a_request_is_among_the_active_ones(lasting):
+    assert lasting.get('python_api').json()['active'] == {'here': True}
+
+
+def test_there_are_no_metrics_unless_somebody_records(lasting):
+    told = lasting.get('python_api').json()
+    assert (told['metrics'], told['server_metrics']) == (None, None)
+
+
+def test_log_records_keep_their_level(server, error_log):
+    httpd = server('LogLevel wsgi:info\nWSGIDaemonProcess one\n'
+                   'WSGIScriptAlias /embedded ${APPS}/python_api.wsgi\n'
+                   'WSGIScriptAlias /daemon ${APPS}/python_api.wsgi process-group=one\n')
+    for mode in 'embedded', 'daemon':
+        assert httpd.get(f'/{mode}').status == 200
+    levels = [line.fields['level'] for line in error_log.matching('a warning of logging')]
+    assert levels == ['warn', 'warn']
+    assert [line.fields['level'] for line in error_log.matching('some information|in two lines')] == ['info'] * 4
+
+
+def test_log_level_filters_records(server, error_log):
+    httpd = server('LogLevel wsgi:error\nWSGIDaemonProcess one\n'
+                   'WSGIScriptAlias /embedded ${APPS}/python_api.wsgi\n'
+                   'WSGIScriptAlias /daemon ${APPS}/python_api.wsgi process-group=one\n')
+    for mode in 'embedded', 'daemon':
+        assert httpd.get(f'/{mode}').status == 200
+    assert error_log.matching('a warning of logging') == []
+
+
+@pytest.fixture(scope='module')
+def mypy():
+    pytest.importorskip('mypy')
+    return lambda *arguments: subprocess.run([sys.executable, '-m', 'mypy', '--strict', '--no-incremental',
+                                              *map(str, arguments)], capture_output=True, text=True,
+                                             cwd=CHECKOUT / 'lib' / 'python' / 'stubs')
+
+
+def test_the_stubs_type_check_with_a_module_that_uses_every_name(mypy):
+    done = mypy(CHECKOUT / 'tests' / 'stubs' / 'uses_every_name.py')
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_stubs_refuse_what_is_wrong(mypy, tmp_path):
+    wrong = tmp_path / 'wrong.py'
+    wrong.write_text('import mod_wsgi\nmod_wsgi.request_data(1)\nmod_wsgi.nothing\n')
+    done = mypy(wrong)
+    assert done.stdout.count('error:') == 2, done.stdout
+
+
+def test_the_stubs_have_the_names_of_the_live_modules(site):
+    import ast
+    told = site.get('/embedded/python_api').json()
+    for module, names in ('mod_wsgi', told['names']), ('apache', sorted(told['apache'])):
+        tree = ast.parse((CHECKOUT / 'lib' / 'python' / 'stubs' / f'{module}.pyi').read_text())
+        stubbed = {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+        stubbed |= {node.target.id for node in tree.body if isinstance(node, ast.AnnAssign)}
+        assert sorted(name for name in stubbed if not name.startswith('_')) == names
