@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Fixed work for scripts/check-speed, which counts its instructions: what lies between mark_begin and mark_end, for each
-// name that is printed. The engine is driven by the fake host of tests/engine, whose share is the same before and after
-// a change.
+// Fixed work for scripts/check-speed, which counts its instructions: what lies between mark_begin and mark_end, for
+// each name that is printed. The engine is driven by the fake host of tests/engine, whose share is the same before and
+// after a change.
 
 #include <cstdio>
 #include <cstdlib>
@@ -29,12 +29,32 @@ void require(bool condition, const char* what) {
 
 std::vector<std::pair<std::string, std::string>> usual_environ() {
   std::vector<std::pair<std::string, std::string>> environ;
-  for (const char* name :
-       {"REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL",
-        "SERVER_SOFTWARE", "SERVER_ADDR", "REMOTE_ADDR", "REMOTE_PORT", "DOCUMENT_ROOT", "REQUEST_SCHEME",
-        "REQUEST_URI", "SCRIPT_FILENAME", "GATEWAY_INTERFACE", "HTTP_HOST", "HTTP_USER_AGENT", "HTTP_ACCEPT",
-        "HTTP_ACCEPT_LANGUAGE", "HTTP_ACCEPT_ENCODING", "HTTP_COOKIE", "mod_wsgi.process_group",
-        "mod_wsgi.application_group", "mod_wsgi.callable_object", "mod_wsgi.script_name"})
+  for (const char* name : {"REQUEST_METHOD",
+                           "SCRIPT_NAME",
+                           "PATH_INFO",
+                           "QUERY_STRING",
+                           "SERVER_NAME",
+                           "SERVER_PORT",
+                           "SERVER_PROTOCOL",
+                           "SERVER_SOFTWARE",
+                           "SERVER_ADDR",
+                           "REMOTE_ADDR",
+                           "REMOTE_PORT",
+                           "DOCUMENT_ROOT",
+                           "REQUEST_SCHEME",
+                           "REQUEST_URI",
+                           "SCRIPT_FILENAME",
+                           "GATEWAY_INTERFACE",
+                           "HTTP_HOST",
+                           "HTTP_USER_AGENT",
+                           "HTTP_ACCEPT",
+                           "HTTP_ACCEPT_LANGUAGE",
+                           "HTTP_ACCEPT_ENCODING",
+                           "HTTP_COOKIE",
+                           "mod_wsgi.process_group",
+                           "mod_wsgi.application_group",
+                           "mod_wsgi.callable_object",
+                           "mod_wsgi.script_name"})
     environ.emplace_back(name, "a value of thirty characters..");
   return environ;
 }
