@@ -15,7 +15,8 @@ from error_log import FORMAT, LogDirectory
 from processes import wait_until
 from raw_http import TIMEOUT, Connection, Response
 
-PORTS = itertools.cycle(range(20000, 25000))
+# Several runs at a time begin at different ports.
+PORTS = itertools.islice(itertools.cycle(range(20000, 25000)), os.getpid() * 61 % 5000, None)
 LOADED = ('alias', 'authz_core', 'authz_host', 'mime', 'dir', 'env', 'setenvif', 'headers', 'actions', 'rewrite')
 RESUMED = b'resuming normal operations'
 MPM_LIMITS = {

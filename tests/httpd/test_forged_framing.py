@@ -3,7 +3,7 @@
 request with that request's own answer, or it is closed and the client can tell that something is missing."""
 import pytest
 
-from raw_http import BODILESS
+from raw_http import BODILESS, Closed
 
 TRANSFER_ENCODINGS = ['Transfer-Encoding', 'transfer-encoding', 'TRANSFER-ENCODING', 'Transfer-encoding']
 CODINGS = ['chunked', 'identity', 'gzip, chunked', '']
@@ -92,7 +92,10 @@ def test_the_death_of_a_worker_in_the_middle_is_seen(wire, error_log):
     error_log.expect('GH0406: .*SIGKILL', times=2)
     for query in ('', 'length'):
         with wire.connect() as connection:
-            assert not connection.request('GET', wire.path(f'crash_midway?{query}')).complete
+            try:
+                assert not connection.request('GET', wire.path(f'crash_midway?{query}')).complete
+            except Closed:
+                assert wire.is_http2  # the stream was reset before its head was sent
             if wire.is_http2:
                 assert connection.request('GET', wire.path('hello')).text == 'Hello, world!\n'
             else:
