@@ -38,8 +38,11 @@ class Servers:
         self.stage = stage
         self.all = []
 
-    def make(self, config, mpm='event', modules=()):
+    def make(self, config, mpm='event', modules=(), prepare=None):
+        """prepare(root), if given, puts what the configuration needs into the server's directory."""
         server = Server(self.stage, config, mpm, modules)
+        if prepare:
+            prepare(server.root)
         self.all.append(server)
         return server
 
