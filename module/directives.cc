@@ -4,10 +4,10 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <cstdarg>
 #include <string>
 
 #include "module/config.h"
+#include "module/directive_line.h"
 #include "module/launch.h"
 #include "module/option_reader.h"
 #include "wire/group_spec.h"
@@ -18,42 +18,6 @@ namespace httpd {
 namespace {
 
 using base::Message;
-
-// The text of an error for httpd to show: "GHnnnn: DIRECTIVE text".
-const char* refusal(cmd_parms* cmd, Message message, const std::string& text) {
-  const std::string line = std::string(base::entry_of(message).code) + ": " + cmd->cmd->name + " " + text;
-  return pool_copy(cmd->pool, line);
-}
-
-[[gnu::format(printf, 3, 4)]] const char* refuse(cmd_parms* cmd, Message message, const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  const char* text = apr_pvsprintf(cmd->pool, format, arguments);
-  va_end(arguments);
-  return refusal(cmd, message, text);
-}
-
-const char* refuse(cmd_parms* cmd, const std::string& subject, const base::Error& error) {
-  return refusal(cmd, error.message, subject + ": " + error.what);
-}
-
-bool parse_switch(const char* text, Switch* out) {
-  if (strcasecmp(text, "on") == 0) {
-    *out = Switch::kOn;
-  } else if (strcasecmp(text, "off") == 0) {
-    *out = Switch::kOff;
-  } else {
-    return false;
-  }
-  return true;
-}
-
-std::string place_of(const cmd_parms* cmd) {
-  return std::string(cmd->directive->filename) + ":" + std::to_string(cmd->directive->line_num);
-}
-
-// A .htaccess file is read for a request, by its thread: what is kept for all of the configuration is closed to it.
-bool is_htaccess(const cmd_parms* cmd) { return cmd->pool == cmd->temp_pool; }
 
 template <typename T>
 void append(apr_array_header_t** list, apr_pool_t* pool, const T& item) {
@@ -73,7 +37,7 @@ const char* on_directory_text(cmd_parms* cmd, void* config, const char* value) n
 template <Switch DirectoryConfig::*member>
 const char* on_directory_switch(cmd_parms* cmd, void* config, const char* value) noexcept {
   if (parse_switch(value, &(static_cast<DirectoryConfig*>(config)->*member))) return nullptr;
-  return refuse(cmd, Message::kDirectiveValue, "must be one of: Off | On, not \"%s\"", value);
+  return refuse_switch(cmd, value);
 }
 
 template <const char* ServerConfig::*member>
@@ -88,7 +52,7 @@ template <Switch ServerConfig::*member>
 const char* on_global_switch(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
   if (const char* misplaced = ap_check_cmd_context(cmd, GLOBAL_ONLY)) return misplaced;
   if (parse_switch(value, &(server_config(cmd->server).*member))) return nullptr;
-  return refuse(cmd, Message::kDirectiveValue, "must be one of: Off | On, not \"%s\"", value);
+  return refuse_switch(cmd, value);
 }
 
 const char* on_python(cmd_parms* cmd, void* config, const char* version) noexcept {
@@ -120,7 +84,7 @@ const char* on_obsolete_global(cmd_parms* cmd, void* config, const char* value) 
 const char* on_ignore_activity(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
   Switch ignored = Switch::kUnset;
   if (!parse_switch(value, &ignored))
-    return refuse(cmd, Message::kDirectiveValue, "must be one of: Off | On, not \"%s\"", value);
+    return refuse_switch(cmd, value);
   if (ignored == Switch::kOn && !is_htaccess(cmd))
     configuration()->without_effect.push_back(std::string(cmd->cmd->name) + " at " + place_of(cmd));
   return nullptr;
