@@ -52,6 +52,26 @@ struct gatehouse_error {
   char text[2048];  /* string, cut to fit */
 };
 
+/* What a line of the configuration sets for interpreters. */
+enum gatehouse_setting {
+  GATEHOUSE_SWITCH_INTERVAL = 1, /* number: microseconds */
+  GATEHOUSE_PYTHON_PATH = 2,     /* text: directories separated by ':' */
+  GATEHOUSE_OWN_GIL = 3,         /* this one and those below: number is 0 or 1 */
+  GATEHOUSE_FREE_THREADING = 4,
+  GATEHOUSE_RESTRICT_STDIN = 5,
+  GATEHOUSE_RESTRICT_STDOUT = 6,
+  GATEHOUSE_RESTRICT_SIGNAL = 7
+};
+
+/* One such line. Strings. Which of several counts for an interpreter: interpreter_rules.h. */
+struct gatehouse_rule {
+  uint32_t setting; /* enum gatehouse_setting */
+  int64_t number;
+  const char* text;
+  const char* process_group;     /* "" embedded; NULL: any */
+  const char* application_group; /* "" the main interpreter; NULL: any */
+};
+
 /* How Python starts in this process. Strings; NULL = not configured. */
 struct gatehouse_python {
   uint32_t size;
@@ -68,6 +88,11 @@ struct gatehouse_python {
   const char* hash_seed;         /* NULL, "random" or a decimal number */
   const char* const* warnings;   /* -W options */
   size_t warnings_count;
+  const struct gatehouse_rule* rules; /* in the order of the configuration */
+  size_t rules_count;
+  int32_t skip_exit_functions; /* WSGIDestroyInterpreter Off: stop() runs neither threading._shutdown nor atexit */
+  int32_t interpreters;        /* > 1: each application group has that many, each with a GIL of its own; thread
+                                  thread_id is served by number thread_id modulo interpreters */
 };
 
 /* The httpd that serves: what module apache tells. Strings; NULL = not known. */

@@ -24,7 +24,15 @@ static_assert(offsetof(gatehouse_error, size) == 0);
 static_assert(offsetof(gatehouse_error, message) == 4);
 static_assert(offsetof(gatehouse_error, text) == 8);
 
-static_assert(sizeof(gatehouse_python) == 88);
+static_assert(sizeof(enum gatehouse_setting) == 4);
+static_assert(sizeof(gatehouse_rule) == 40);
+static_assert(offsetof(gatehouse_rule, setting) == 0);
+static_assert(offsetof(gatehouse_rule, number) == 8);
+static_assert(offsetof(gatehouse_rule, text) == 16);
+static_assert(offsetof(gatehouse_rule, process_group) == 24);
+static_assert(offsetof(gatehouse_rule, application_group) == 32);
+
+static_assert(sizeof(gatehouse_python) == 112);
 static_assert(offsetof(gatehouse_python, size) == 0);
 static_assert(offsetof(gatehouse_python, executable) == 8);
 static_assert(offsetof(gatehouse_python, home) == 16);
@@ -38,6 +46,10 @@ static_assert(offsetof(gatehouse_python, write_bytecode) == 60);
 static_assert(offsetof(gatehouse_python, hash_seed) == 64);
 static_assert(offsetof(gatehouse_python, warnings) == 72);
 static_assert(offsetof(gatehouse_python, warnings_count) == 80);
+static_assert(offsetof(gatehouse_python, rules) == 88);
+static_assert(offsetof(gatehouse_python, rules_count) == 96);
+static_assert(offsetof(gatehouse_python, skip_exit_functions) == 104);
+static_assert(offsetof(gatehouse_python, interpreters) == 108);
 
 static_assert(sizeof(gatehouse_server) == 48);
 static_assert(offsetof(gatehouse_server, size) == 0);
