@@ -73,6 +73,10 @@ base::Result<const gatehouse_engine_table*> start_python(const cgi::Invocation& 
   python.processes = 1;
   python.threads = 1;
   python.write_bytecode = 1;
+  // The process is the script's own, its signals as well.
+  const gatehouse_rule own_signals = {GATEHOUSE_RESTRICT_SIGNAL, 0, nullptr, nullptr, nullptr};
+  python.rules = &own_signals;
+  python.rules_count = 1;
   gatehouse_error error{};
   error.size = sizeof error;
   if (engine.value()->start(&python, host, &error) != 0) return base::Error{base::Message::kCgiPython, 0, error.text};

@@ -38,9 +38,9 @@ void Detach::restore(PyThreadState* state, GilWait* wait) {
 
 Attach::~Attach() { PyEval_SaveThread(); }
 
-Interpreter* entered_before(std::string_view name) {
+Interpreter* entered_before(std::string_view name, int member) {
   for (const Entry* entry = entries; entry != nullptr; entry = entry->next)
-    if (entry->interpreter->name() == name) return entry->interpreter;
+    if (entry->interpreter->is(name, member)) return entry->interpreter;
   return nullptr;
 }
 

@@ -62,8 +62,8 @@ class Detach {
   GilWait* wait_;
 };
 
-// The interpreter of this name if the calling thread has entered it before, else nullptr. Takes no lock.
-Interpreter* entered_before(std::string_view name);
+// The interpreter of this name and member if the calling thread has entered it before, else nullptr. Takes no lock.
+Interpreter* entered_before(std::string_view name, int member);
 // Records a thread state that CPython made for the calling thread.
 void adopt_thread_state(Interpreter& interpreter, PyThreadState* state);
 // Frees the calling thread's states in all interpreters; keeps those that keep says (main thread, main interpreter).

@@ -41,17 +41,27 @@ inline void raise_again(PyObject* exception) {
 #endif
 }
 
-// A sub-interpreter that shares the main one's GIL, current on return; nullptr when it could not be made and
-// Python was able to say so (before 3.12 it ends the process instead).
-inline PyThreadState* new_interpreter() {
+// Can a sub-interpreter have a GIL of its own (PEP 684)?
+inline constexpr bool kHasOwnGil = PY_VERSION_HEX >= 0x030C0000;
+
+enum class Gil { kShared, kOwn };
+
+// A sub-interpreter that shares the main one's GIL or has its own, current on return, its GIL held and the main one's
+// no more; nullptr when it could not be made and Python was able to say so (before 3.12 it ends the process instead):
+// then the main one is current as before.
+inline PyThreadState* new_interpreter([[maybe_unused]] Gil gil) {
 #if PY_VERSION_HEX >= 0x030C0000
+  // With a GIL of its own an interpreter shares nothing: neither memory, nor modules that keep their state in C, nor
+  // a fork, which would copy the other interpreters in the midst of their work.
+  const int shares = gil == Gil::kShared ? 1 : 0;
   PyInterpreterConfig config{};
-  config.use_main_obmalloc = 1;
-  config.allow_fork = 1;
+  config.use_main_obmalloc = shares;
+  config.allow_fork = shares;
   config.allow_exec = 1;
   config.allow_threads = 1;
   config.allow_daemon_threads = 1;
-  config.gil = PyInterpreterConfig_SHARED_GIL;
+  config.check_multi_interp_extensions = 1 - shares;
+  config.gil = gil == Gil::kShared ? PyInterpreterConfig_SHARED_GIL : PyInterpreterConfig_OWN_GIL;
   PyThreadState* state = nullptr;
   const PyStatus status = Py_NewInterpreterFromConfig(&state, &config);
   return PyStatus_Exception(status) ? nullptr : state;
@@ -76,5 +86,28 @@ inline const char* latin1_data(PyObject* text, Py_ssize_t* size) {
   return reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(text));
 }
 #pragma GCC diagnostic pop
+
+// Is this a build that can run without a GIL (PEP 703)?
+#ifdef Py_GIL_DISABLED
+inline constexpr bool kIsFreeThreaded = true;
+#else
+inline constexpr bool kIsFreeThreaded = false;
+#endif
+
+// With or without the GIL, whatever the environment says. Only in a build that can do both.
+inline void choose_gil([[maybe_unused]] PyConfig* config, [[maybe_unused]] bool free_threading) {
+#ifdef Py_GIL_DISABLED
+  config->enable_gil = free_threading ? _PyConfig_GIL_DISABLE : _PyConfig_GIL_ENABLE;
+#endif
+}
+
+// Says of one of our modules that it does not need the GIL.
+inline int declare_free_threaded([[maybe_unused]] PyObject* module) {
+#ifdef Py_GIL_DISABLED
+  return PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#else
+  return 0;
+#endif
+}
 
 }  // namespace python

@@ -56,7 +56,7 @@ int on_load(const gatehouse_target* target, gatehouse_error* error) noexcept {
 void on_handle(const gatehouse_request* abi, gatehouse_outcome* outcome) noexcept {
   outcome->result = GATEHOUSE_FAILED;
   outcome->status = 500;
-  Interpreter* interpreter = Runtime::get().interpreters().find(view(abi->target->interpreter));
+  Interpreter* interpreter = Runtime::get().interpreters().find(view(abi->target->interpreter), abi->thread_id);
   if (interpreter == nullptr) return;
   // While it waits for the GIL, a request cannot ask whether its interpreter has subscribers.
   const bool measured = is_recording();

@@ -2,14 +2,19 @@
 #pragma once
 
 // Interpreters by name: "" is the main one, every other name a sub-interpreter that is made when first asked
-// for and never ended (ending one leaks and can hang; new code means a new process). They share one GIL.
+// for and never ended (ending one leaks and can hang; new code means a new process). They share the main one's GIL
+// unless their settings give them their own.
+//
+// In a pool every name, also "", stands for several sub-interpreters with a GIL each. A thread is served by one of
+// them for good, so that choosing takes no lock and no thread waits for another interpreter's.
 
 #include "python/cpython.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -17,17 +22,21 @@
 #include "python/environ_dict.h"
 #include "python/module_state.h"
 #include "python/script.h"
+#include "wsgi/interpreter_rules.h"
 
 namespace python {
 
 // One interpreter and everything of ours that lives in it. Its Python objects need its GIL.
 class Interpreter {
  public:
-  Interpreter(std::string_view name, PyInterpreterState* state) : name_(name), state_(state) {}
+  // member: which one of its name, from 1 in a pool; 0 outside of it.
+  Interpreter(std::string_view name, int member, PyInterpreterState* state)
+      : name_(name), member_(member), state_(state) {}
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
   const std::string& name() const { return name_; }
+  bool is(std::string_view name, int member) const { return member == member_ && name == name_; }
   PyInterpreterState* state() const { return state_; }
 
   ModuleState objects;
@@ -36,6 +45,7 @@ class Interpreter {
 
  private:
   const std::string name_;
+  const int member_;
   PyInterpreterState* const state_;
 };
 
@@ -45,9 +55,9 @@ class Interpreters {
   // Takes the current interpreter, just started, as the main one. False: logged.
   bool add_main(Attached& attached);
   Interpreter& main() const { return *main_; }
-  // Makes the interpreter if there is none of this name; one is made at a time. Blocks; without the GIL.
-  // nullptr: it could not be made; logged.
-  Interpreter* find(std::string_view name) GH_EXCLUDES(mutex_);
+  // The interpreter of this name that serves thread thread_id, made if there is none; one is made at a time.
+  // Blocks; without the GIL. nullptr: it could not be made; logged.
+  Interpreter* find(std::string_view name, int thread = 0) GH_EXCLUDES(mutex_);
   // Whether there are others than the main one.
   bool has_subs() GH_EXCLUDES(mutex_) {
     base::MutexLock lock(mutex_);
@@ -58,18 +68,19 @@ class Interpreters {
   // Calls use(interpreter) for each, sub-interpreters first. Without the GIL, while none is being made.
   template <typename Use>
   void for_each(Use use) {
-    for (auto& [name, interpreter] : subs_) use(*interpreter);
+    for (auto& [key, interpreter] : subs_) use(*interpreter);
     use(*main_);
   }
 
  private:
-  Interpreter* make(std::string_view name);
+  Interpreter* make(std::string_view name, int member);
 
   std::unique_ptr<Interpreter> main_;
   base::Mutex mutex_;
   base::CondVar made_;
   bool making_ GH_GUARDED_BY(mutex_) = false;
-  std::unordered_map<std::string, std::unique_ptr<Interpreter>> subs_;  // under mutex_ while requests run
+  // By name and member; under mutex_ while requests run.
+  std::map<std::pair<std::string, int>, std::unique_ptr<Interpreter>> subs_;
 };
 
 }  // namespace python

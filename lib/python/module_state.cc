@@ -6,6 +6,7 @@
 #include "python/input.h"
 #include "python/log_stream.h"
 #include "python/response_callable.h"
+#include "python/restriction.h"
 #include "python/runtime.h"
 
 namespace python {
@@ -30,15 +31,18 @@ PyModuleDef apache_definition = {PyModuleDef_HEAD_INIT,
                                  nullptr,
                                  nullptr};
 
-// Runs once in each interpreter. python_path, home, mod_wsgi, Log and before_fork are given. An installed package
-// mod_wsgi lends its submodules to the built-in module of that name.
+// Runs once in each interpreter. layers, home, switch_interval, mod_wsgi, Log and before_fork are given. An installed
+// package mod_wsgi lends its submodules to the built-in module of that name.
 constexpr const char* kPrepare = R"(
 import _frozen_importlib_external, _signal, io, os, site, sys, threading, traceback
-standard = list(sys.path)
-for directory in python_path:
-    site.addsitedir(directory)
-added = [entry for entry in sys.path if entry not in standard]
-sys.path[:] = home + added + [entry for entry in standard if entry not in home]
+for layer in layers:
+    below = list(sys.path)
+    for directory in layer:
+        site.addsitedir(directory)
+    sys.path[:] = [entry for entry in sys.path if entry not in below] + below
+sys.path[:] = home + [entry for entry in sys.path if entry not in home]
+if switch_interval:
+    sys.setswitchinterval(switch_interval)
 io.TextIOBase.register(Log)
 package = _frozen_importlib_external.PathFinder.find_spec('mod_wsgi')
 if package is not None and package.origin and package.submodule_search_locations:
@@ -68,6 +72,19 @@ Ref list_of(std::string_view paths, char separator) {
   return list;
 }
 
+// The lists of directories that are put in front of sys.path, one after the other.
+Ref path_layers(const wsgi::InterpreterSettings& settings) {
+  Ref layers = Ref::steal(PyList_New(0));
+  const auto add = [&](std::string_view paths) {
+    Ref layer = list_of(paths, ':');
+    return layers && layer && PyList_Append(layers.get(), layer.get()) == 0;
+  };
+  if (!add(Runtime::get().settings().python_path)) return {};
+  for (const std::string& paths : settings.python_path)
+    if (!add(paths)) return {};
+  return layers;
+}
+
 bool add_int(Borrowed module, const char* name, int value) {
   return PyModule_AddIntConstant(module.get(), name, value) == 0;
 }
@@ -88,10 +105,12 @@ bool set_item(Borrowed dict, const char* name, Borrowed value) {
 
 }  // namespace
 
-bool ModuleState::set_up(Attached& attached) {
+bool ModuleState::set_up(Attached& attached, const wsgi::InterpreterSettings& settings) {
   mod_wsgi = Ref::steal(PyModule_Create(&mod_wsgi_definition));
   apache = Ref::steal(PyModule_Create(&apache_definition));
-  if (!mod_wsgi || !apache || !add_types() || !add_modules()) return false;
+  if (!mod_wsgi || !apache || declare_free_threaded(mod_wsgi.get()) < 0 || declare_free_threaded(apache.get()) < 0 ||
+      !add_types() || !add_modules())
+    return false;
 
   close_name = Ref::steal(PyUnicode_InternFromString("close"));
   reload_required_name = Ref::steal(PyUnicode_InternFromString("reload_required"));
@@ -99,7 +118,7 @@ bool ModuleState::set_up(Attached& attached) {
   stdout_object = make_stream(attached, *this, Stream::kStdout);
   stderr_object = make_stream(attached, *this, Stream::kStderr);
   if (!close_name || !reload_required_name || !request_id_name || !stdout_object || !stderr_object ||
-      !prepare(attached))
+      !prepare(attached, settings))
     return false;
 
   raw_file_type = attribute("io", "FileIO");
@@ -108,7 +127,8 @@ bool ModuleState::set_up(Attached& attached) {
   format_exception = attribute("traceback", "format_exception");
   compile = attribute("builtins", "compile");
   return raw_file_type && buffered_reader_type && buffered_random_type && format_exception && compile &&
-         PySys_SetObject("stdout", stdout_object.get()) == 0 && PySys_SetObject("stderr", stderr_object.get()) == 0;
+         PySys_SetObject("stdout", stdout_object.get()) == 0 && PySys_SetObject("stderr", stderr_object.get()) == 0 &&
+         restrict_interpreter(attached, restricted_type, settings);
 }
 
 bool ModuleState::add_types() {
@@ -116,7 +136,8 @@ bool ModuleState::add_types() {
   log_type = make_log_type(mod_wsgi);
   start_response_type = make_start_response_type(mod_wsgi);
   file_wrapper_type = make_file_wrapper_type(mod_wsgi);
-  return input_type && log_type && start_response_type && file_wrapper_type;
+  restricted_type = make_restricted_type(mod_wsgi);
+  return input_type && log_type && start_response_type && file_wrapper_type && restricted_type;
 }
 
 bool ModuleState::add_modules() {
@@ -141,14 +162,16 @@ bool ModuleState::add_modules() {
   return set_item(modules, "mod_wsgi", mod_wsgi) && set_item(modules, "apache", apache);
 }
 
-bool ModuleState::prepare(Attached&) {
-  const Settings& settings = Runtime::get().settings();
+bool ModuleState::prepare(Attached&, const wsgi::InterpreterSettings& settings) {
   Ref names = Ref::steal(PyDict_New());
   Ref hook = Ref::steal(PyCFunction_New(&python_fork_method, nullptr));
   if (!names || !set_item(names, "__builtins__", Borrowed(PyEval_GetBuiltins())) ||
-      !set_item(names, "python_path", list_of(settings.python_path, ':')) ||
-      !set_item(names, "home", list_of(settings.working_directory, '\0')) || !set_item(names, "Log", log_type) ||
-      !set_item(names, "mod_wsgi", mod_wsgi) || !set_item(names, "before_fork", hook))
+      !set_item(names, "layers", path_layers(settings)) ||
+      !set_item(names, "home", list_of(Runtime::get().settings().working_directory, '\0')) ||
+      !set_item(names, "switch_interval",
+                Ref::steal(PyFloat_FromDouble(static_cast<double>(settings.switch_interval_us) / 1e6))) ||
+      !set_item(names, "Log", log_type) || !set_item(names, "mod_wsgi", mod_wsgi) ||
+      !set_item(names, "before_fork", hook))
     return false;
   return static_cast<bool>(Ref::steal(PyRun_String(kPrepare, Py_file_input, names.get(), names.get())));
 }

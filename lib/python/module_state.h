@@ -14,13 +14,14 @@
 #include "python/events.h"
 #include "python/metrics.h"
 #include "python/ref.h"
+#include "wsgi/interpreter_rules.h"
 
 namespace python {
 
 struct ModuleState {
-  // Makes everything below and prepares the interpreter: sys.path, sys.stdout, sys.stderr, fork hook. Runs
-  // Python. False: an exception is pending.
-  bool set_up(Attached& attached);
+  // Makes everything below and prepares the interpreter: sys.path, the standard streams, signal.signal, switch
+  // interval, fork hook. Runs Python. False: an exception is pending.
+  bool set_up(Attached& attached, const wsgi::InterpreterSettings& settings);
   // Sets mod_wsgi.application_group. False: an exception is pending.
   bool set_application_group(Attached& attached, std::string_view name);
 
@@ -37,6 +38,7 @@ struct ModuleState {
   Ref log_type;
   Ref start_response_type;
   Ref file_wrapper_type;
+  Ref restricted_type;
   // io.FileIO, io.BufferedReader, io.BufferedRandom: files whose descriptor holds the very bytes they read.
   Ref raw_file_type;
   Ref buffered_reader_type;
@@ -54,7 +56,7 @@ struct ModuleState {
  private:
   bool add_types();
   bool add_modules();
-  bool prepare(Attached& attached);
+  bool prepare(Attached& attached, const wsgi::InterpreterSettings& settings);
 };
 
 }  // namespace python

@@ -150,6 +150,7 @@ class Config {
     status_ = wide != nullptr ? PyWideStringList_Append(&list, wide) : PyStatus_NoMemory();
     PyMem_RawFree(wide);
   }
+  void choose_gil(bool free_threading) { python::choose_gil(&config_, free_threading); }
   void initialize() {
     if (!failed()) status_ = Py_InitializeFromConfig(&config_);
   }
@@ -176,7 +177,7 @@ void set_hash_seed(Config& config, const char* seed) {
 
 }  // namespace
 
-base::Status initialize_python(const gatehouse_python& python) {
+base::Status initialize_python(const gatehouse_python& python, bool free_threading) {
   const char* executable = python.executable != nullptr ? python.executable : GATEHOUSE_PYTHON_EXECUTABLE;
   const base::Status checked = python.home != nullptr ? check_home(python.home) : check_executable(executable);
   if (!checked) return checked;
@@ -188,6 +189,7 @@ base::Status initialize_python(const gatehouse_python& python) {
   config->optimization_level = python.optimize > 0 ? python.optimize : 0;
   if (python.write_bytecode == 0) config->write_bytecode = 0;
   set_hash_seed(config, python.hash_seed);
+  config.choose_gil(free_threading);
   config.set(config->program_name, executable);
   config.set(config->executable, executable);
   if (python.home != nullptr) config.set(config->home, python.home);

@@ -12,6 +12,7 @@
 namespace python {
 
 // Py_InitializeFromConfig on the calling thread, which then has the GIL. kPythonStart on failure.
-base::Status initialize_python(const gatehouse_python& python);
+// free_threading: without a GIL, in a build that can.
+base::Status initialize_python(const gatehouse_python& python, bool free_threading);
 
 }  // namespace python

@@ -9,6 +9,8 @@
 #include "python/exception.h"
 #include "python/metrics.h"
 #include "python/python_config.h"
+#include "python/restriction.h"
+#include "wsgi/python_settings.h"
 
 namespace python {
 namespace {
@@ -60,9 +62,43 @@ void become_main_thread(Attached& attached) {
 
 void flush_stream(Attached& attached, const char* name) {
   Ref stream = Ref::borrow(PySys_GetObject(name));
-  if (!stream || stream.get() == Py_None) return;
+  if (!stream || stream.get() == Py_None || is_restricted(stream)) return;
   if (Ref::steal(PyObject_CallMethod(stream.get(), "flush", nullptr))) return;
   log_exception(attached, nullptr, base::Message::kStopFailed, std::string("sys.") + name + ".flush()");
+}
+
+// Fails for a wish that this Python cannot fulfil and without which the host must not begin.
+base::Status check(const Settings& settings) {
+  if (settings.pool == 0 || (kHasOwnGil && !settings.free_threading)) return base::ok();
+  const std::string wish = "interpreters=" + std::to_string(settings.pool);
+  if (!kHasOwnGil)
+    return base::Error{base::Message::kPythonStart, 0,
+                       wish + " needs Python 3.12 or newer, this is " PY_VERSION
+                              "; choose another one with python=, or "
+                              "use processes= instead"};
+  return base::Error{
+      base::Message::kPythonStart, 0,
+      wish + " makes no sense with WSGIFreeThreading On: one interpreter uses all cores; remove one of them"};
+}
+
+Settings settings_of(const gatehouse_python& python) {
+  Settings settings;
+  settings.python_path = string_or_empty(python.python_path);
+  settings.working_directory = string_or_empty(python.working_directory);
+  settings.process_group = string_or_empty(python.process_group);
+  settings.processes = python.processes;
+  settings.threads = python.threads;
+  settings.pool = python.interpreters > 1 ? python.interpreters : 0;
+  settings.runs_exit_functions = python.skip_exit_functions == 0;
+  settings.rules = wsgi::rules_of(python);
+  const bool wanted = wsgi::settings_for(settings.rules, settings.process_group, "").free_threading;
+  settings.free_threading = wanted && kIsFreeThreaded;
+  if (wanted && !kIsFreeThreaded)
+    base::log(base::Message::kFreeThreading,
+              "WSGIFreeThreading On has no effect: this Python %s cannot run without its lock; choose a free-threaded "
+              "one (python=3.13t)",
+              PY_VERSION);
+  return settings;
 }
 
 }  // namespace
@@ -75,15 +111,14 @@ base::Status Runtime::start(const gatehouse_python& python, const gatehouse_host
   runtime = new Runtime;
   runtime->started_us_ = base::wall_clock_us();
   runtime->set_host(host);
-  runtime->settings_ = {std::string(string_or_empty(python.python_path)),
-                        std::string(string_or_empty(python.working_directory)),
-                        std::string(string_or_empty(python.process_group)), python.processes, python.threads};
+  runtime->settings_ = settings_of(python);
 
+  if (const base::Status possible = check(runtime->settings_); !possible) return possible;
   const KeepInterruptAction keep_interrupt_action;
   // Not os.register_at_fork(): extension modules fork, too, and CPython may never get as far as its own hooks.
   if (const int error = pthread_atfork(nullptr, nullptr, on_fork_child); error != 0)
     return base::Error{base::Message::kPythonStart, error, "no fork handler could be installed"};
-  const base::Status initialized = initialize_python(python);
+  const base::Status initialized = initialize_python(python, runtime->settings_.free_threading);
   if (!initialized) return initialized;
   runtime->main_state_ = PyThreadState_Get();
   Attached attached = Attached::in_slot();
@@ -137,8 +172,10 @@ void Runtime::application_will_fork() {
             "processes with subprocess or multiprocessing's \"spawn\"");
 }
 
-void Runtime::forked_unannounced() const {
-  if (!host_forks_ && host_->after_application_fork != nullptr) host_->after_application_fork(host_->context);
+void Runtime::forked_unannounced() {
+  if (host_forks_) return;
+  is_application_child_ = true;
+  if (host_->after_application_fork != nullptr) host_->after_application_fork(host_->context);
 }
 
 void Runtime::end_thread() { free_thread_states(main_state_); }
@@ -151,12 +188,14 @@ void Runtime::publish_signal(int number) {
 }
 
 void Runtime::stop(const char* reason) {
-  interpreters_.for_each([reason](Interpreter& interpreter) {
+  interpreters_.for_each([this, reason](Interpreter& interpreter) {
     Attach attach(interpreter);
     become_main_thread(attach.attached());
     interpreter.objects.events.publish_stopping(attach.attached(), reason);
-    run_exit_function(attach.attached(), "threading", "_shutdown");
-    run_exit_function(attach.attached(), "atexit", "_run_exitfuncs");
+    if (settings_.runs_exit_functions) {
+      run_exit_function(attach.attached(), "threading", "_shutdown");
+      run_exit_function(attach.attached(), "atexit", "_run_exitfuncs");
+    }
     flush_stream(attach.attached(), "stdout");
     flush_stream(attach.attached(), "stderr");
   });

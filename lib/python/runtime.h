@@ -10,9 +10,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "python/interpreter.h"
+#include "wsgi/interpreter_rules.h"
 #include "wsgi/engine_abi.h"
 
 namespace python {
@@ -27,6 +29,10 @@ struct Settings {
   std::string process_group;
   int processes = 1;
   int threads = 1;
+  int pool = 0;  // how many interpreters stand for each name; 0: one, and the main one for ""
+  bool free_threading = false;
+  bool runs_exit_functions = true;
+  std::vector<wsgi::InterpreterRule> rules;
 };
 
 class Runtime {
@@ -44,7 +50,9 @@ class Runtime {
   // Python is about to fork for an application; with the GIL. Warns when CPython cannot do that here.
   void application_will_fork();
   // In the child of every fork that the host did not announce, before any code of Python runs there.
-  void forked_unannounced() const;
+  void forked_unannounced();
+  // Is this a process that an application has forked?
+  bool is_application_child() const { return is_application_child_; }
   // The calling thread's states in all interpreters go; the main thread keeps its own.
   void end_thread();
   // process_signal in every interpreter. Without the GIL, any thread.
@@ -68,6 +76,7 @@ class Runtime {
   PyThreadState* main_state_ = nullptr;
   std::int64_t started_us_ = 0;
   bool host_forks_ = false;
+  bool is_application_child_ = false;
   bool warned_of_fork_ = false;
 };
 
