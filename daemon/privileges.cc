@@ -136,6 +136,7 @@ std::vector<std::string> group_environment(const wire::Launch& launch) {
   if (!launch.user_home.empty()) assign(environment, "HOME", launch.user_home);
   if (!launch.spec.lang.empty()) assign(environment, "LANG", launch.spec.lang);
   if (!launch.spec.locale.empty()) assign(environment, "LC_ALL", launch.spec.locale);
+  if (!launch.spec.python_eggs.empty()) assign(environment, "PYTHON_EGG_CACHE", launch.spec.python_eggs);
   return environment;
 }
 

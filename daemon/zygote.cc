@@ -13,6 +13,7 @@
 #include <climits>
 #include <optional>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "daemon/log_filter.h"
 #include "daemon/policy.h"
@@ -21,6 +22,7 @@
 #include "daemon/title.h"
 #include "daemon/worker.h"
 #include "wsgi/engine_loader.h"
+#include "wsgi/python_settings.h"
 
 namespace gatehoused {
 namespace {
@@ -40,7 +42,6 @@ gatehouse_python python_of(const wire::Launch& launch) {
   python.process_group = spec.name.c_str();
   python.processes = static_cast<std::int32_t>(spec.processes);
   python.threads = static_cast<std::int32_t>(spec.threads);
-  python.write_bytecode = 1;
   return python;
 }
 
@@ -115,7 +116,12 @@ base::Status Zygote::start() {
   server_ = server_of(launch());
   host_.server = &server_;
   host_.log_level = static_cast<std::int32_t>(launch().log_level);
-  const gatehouse_python python = python_of(launch());
+  const base::Result<wsgi::PythonSettings> settings =
+      wsgi::decode_python_settings(base::as_bytes(launch().python_settings));
+  if (!settings) return settings.error();
+  gatehouse_python python = python_of(launch());
+  const wsgi::PythonSettingsView view(settings.value());
+  view.fill(&python);
   gatehouse_error error{};
   error.size = sizeof error;
   if (engine_->start(&python, &host_, &error) != 0) return base::Error{Message::kGroupStartFailed, 0, error.text};

@@ -15,6 +15,7 @@
 #include "module/httpd_api.h"
 #include "module/kept_channels.h"
 #include "wire/group_spec.h"
+#include "wsgi/python_settings.h"
 
 namespace httpd {
 
@@ -57,6 +58,7 @@ struct ServerConfig {
   const char* python = nullptr;
   const char* python_home = nullptr;
   const char* python_path = nullptr;
+  const char* python_eggs = nullptr;
   Switch restrict_embedded = Switch::kUnset;
   Switch server_metrics = Switch::kUnset;
 };
@@ -80,10 +82,19 @@ struct DirectivePlace {
   std::string place;  // "FILE:LINE"
 };
 
+// A <WSGIInterpreterOptions>: the groups that its lines are for. "" is embedded mode, or the main interpreter; nothing
+// is any.
+struct InterpreterSection {
+  std::optional<std::string> process_group;
+  std::optional<std::string> application_group;
+  std::string place;
+};
+
 // The configuration being read or in force.
 struct Configuration {
   apr_pool_t* pool = nullptr;
   std::vector<DaemonGroup*> groups;
+  wsgi::PythonSettings python;     // of python_directives.h
   const char* httpd_version = "";  // "2.4.62", of the httpd that runs
 
   // What cannot be seen from the servers' records afterwards.
@@ -95,6 +106,9 @@ struct Configuration {
   std::vector<DirectivePlace> trusted_proxies;      // each WSGITrustedProxies
   std::vector<std::string> unknown_headers;         // of WSGITrustedProxyHeaders, with their place
   DoctorSwitches doctor;
+  std::vector<InterpreterSection> interpreter_sections;
+  const InterpreterSection* open_section = nullptr;   // the one whose lines are being read
+  std::vector<std::string> free_threading_of_groups;  // places of WSGIFreeThreading where it cannot count
 
   DaemonGroup* find_group(std::string_view name) const;  // NULL when there is none
   std::string group_names() const;                       // "a, b, c" or "none"

@@ -10,6 +10,7 @@
 #include "module/directive_line.h"
 #include "module/launch.h"
 #include "module/option_reader.h"
+#include "module/python_directives.h"
 #include "wire/group_spec.h"
 #include "wsgi/engine_loader.h"
 #include "wsgi/trusted_proxy.h"
@@ -83,8 +84,7 @@ const char* on_obsolete_global(cmd_parms* cmd, void* config, const char* value) 
 
 const char* on_ignore_activity(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
   Switch ignored = Switch::kUnset;
-  if (!parse_switch(value, &ignored))
-    return refuse_switch(cmd, value);
+  if (!parse_switch(value, &ignored)) return refuse_switch(cmd, value);
   if (ignored == Switch::kOn && !is_htaccess(cmd))
     configuration()->without_effect.push_back(std::string(cmd->cmd->name) + " at " + place_of(cmd));
   return nullptr;

@@ -6,10 +6,12 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <optional>
 
 #include "module/client_watch.h"
 #include "module/group_names.h"
 #include "module/launch.h"
+#include "module/python_directives.h"
 #include "module/python_thread.h"
 #include "module/scoreboard_view.h"
 
@@ -26,6 +28,8 @@ struct EmbeddedHost {
   PythonThread* python = nullptr;  // NULL: there is no engine to start
   std::string failure;             // why not
   std::uint32_t flags = 0;         // GATEHOUSE_MULTITHREAD, GATEHOUSE_MULTIPROCESS
+  wsgi::PythonSettings settings;   // what Python is started with points here
+  std::optional<wsgi::PythonSettingsView> settings_view;
 };
 constinit EmbeddedHost* host = nullptr;
 
@@ -148,7 +152,8 @@ void make_host(apr_pool_t* pool, server_rec* main_server) {
   python.process_group = "";
   python.processes = processes;
   python.threads = threads;
-  python.write_bytecode = 1;
+  host->settings = embedded_python_settings();
+  host->settings_view.emplace(host->settings).fill(&python);
   gatehouse_host engine_host{};
   engine_host.size = sizeof engine_host;
   engine_host.log = on_process_log;
@@ -198,6 +203,8 @@ int answer(request_rec* r, const gatehouse_outcome& outcome, const BodyReader& b
 }  // namespace
 
 void prepare_embedded(apr_pool_t* child_pool, server_rec* main_server) {
+  // Here the process has one thread still, so that changing its environment disturbs nobody.
+  if (const char* eggs = server_config(main_server).python_eggs) setenv("PYTHON_EGG_CACHE", eggs, 1);
   make_host(configuration()->pool, main_server);
   apr_pool_cleanup_register(child_pool, host, on_child_gone, apr_pool_cleanup_null);
   if (server_config(main_server).restrict_embedded == Switch::kOn || !shows_embedded_application(main_server)) return;

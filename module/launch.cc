@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "module/python_directives.h"
 #include "wsgi/engine_loader.h"
 
 namespace httpd {
@@ -175,6 +176,8 @@ base::Result<wire::Launch> resolve_launch(const DaemonGroup& group, const server
   launch.engine = python->engine;
   launch.python_executable = python->executable;
   launch.python_home_prefix = python->home;
+
+  launch.python_settings = wsgi::encode(python_settings_of(group.spec));
 
   launch.environment = environment_of(group.spec);
   launch.log_level = std::min(ap_get_server_module_loglevel(group.servers.front(), APLOG_MODULE_INDEX),

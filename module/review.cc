@@ -7,6 +7,7 @@
 #include "module/doctor.h"
 #include "module/group_names.h"
 #include "module/launch.h"
+#include "module/python_directives.h"
 
 namespace httpd {
 namespace {
@@ -60,7 +61,7 @@ Mount mount_of(const server_rec& server, const ScriptAlias& alias) {
 
 bool hosts_one(const DaemonGroup& group, std::span<const Mount> mounts) {
   const Configuration& all = *configuration();
-  if (all.sections_set_application_group) return false;
+  if (all.sections_set_application_group || sections_name_interpreters_of(group.spec)) return false;
   std::vector<std::string_view> others(all.section_process_groups.begin(), all.section_process_groups.end());
   return hosts_one_application(group.spec.name, mounts, others);
 }
@@ -85,6 +86,23 @@ void review_trust(const server_rec* main_server) {
                              "WSGITrustedProxies"});
     return;
   }
+}
+
+void review_interpreters(const server_rec* main_server) {
+  const Configuration& all = *configuration();
+  for (const InterpreterSection& section : all.interpreter_sections) {
+    const std::string name = section.process_group.value_or("");
+    if (name.empty() || all.find_group(name) != nullptr) continue;
+    report(main_server, {base::Message::kGroupUndefined,
+                         "<WSGIInterpreterOptions> at " + section.place + " names process group \"" + name +
+                             "\", which is not defined; there are: " + all.group_names() +
+                             "; define it with WSGIDaemonProcess"});
+  }
+  for (const std::string& place : all.free_threading_of_groups)
+    report(main_server, {base::Message::kFreeThreading,
+                         "WSGIFreeThreading at " + place +
+                             " has no effect: it is of a whole process, and its section names an application group; "
+                             "remove application-group="});
 }
 
 void review_leftovers(const server_rec* main_server) {
@@ -124,6 +142,7 @@ void review_configuration(server_rec* main_server) {
   if (configuration()->doctor.off) return;
   for (const Finding& finding : examine(gather_configuration(main_server))) report(main_server, finding);
   review_trust(main_server);
+  review_interpreters(main_server);
   review_leftovers(main_server);
 }
 

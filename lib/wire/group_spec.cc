@@ -73,7 +73,7 @@ constexpr GroupOption kOptions[] = {
            "Number of processes; given at all, wsgi.multiprocess is true."),
     text("python", Kind::kVersion, &Spec::python, kNow,
          "Python version, e.g. 3.12; default: that of python-home, else the one chosen when Gatehouse was built."),
-    text("python-eggs", Kind::kText, &Spec::python_eggs, kLater, "Environment variable PYTHON_EGG_CACHE."),
+    text("python-eggs", Kind::kText, &Spec::python_eggs, kNow, "Environment variable PYTHON_EGG_CACHE."),
     text("python-home", Kind::kText, &Spec::python_home, kNow, "Virtual environment, or Python installation."),
     text("python-path", Kind::kText, &Spec::python_path, kNow,
          "Directories put in front of sys.path, separated by colons."),
@@ -106,7 +106,7 @@ constexpr GroupOption kOptions[] = {
             "How long a script may take to load before the process is replaced; 0 = for ever."),
     text("supplementary-groups", Kind::kText, &Spec::supplementary_groups, kNow,
          "Further groups, separated by commas; default: those of the user."),
-    number("switch-interval", Kind::kPositiveSeconds, &Spec::switch_interval, 0, INT_MAX, kLater,
+    number("switch-interval", Kind::kPositiveSeconds, &Spec::switch_interval, 0, INT_MAX, kNow,
            "How long a Python thread may run before another gets its turn."),
     number("threads", Kind::kCount, &Spec::threads, 0, 65533, kNow, "Threads of each process."),
     number("umask", Kind::kOctal, &Spec::umask, 0, 0777, kNow, "File mode mask; default: httpd's."),
@@ -376,7 +376,8 @@ std::string encode(const Launch& launch) {
   for (std::int64_t group : launch.groups) writer.i64(group);
   for (const std::string* value :
        {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable, &launch.python_home_prefix,
-        &launch.server_version, &launch.server_description, &launch.server_build_date, &launch.mpm_name})
+        &launch.server_version, &launch.server_description, &launch.server_build_date, &launch.mpm_name,
+        &launch.python_settings})
     put_text(writer, *value);
   writer.u32(static_cast<std::uint32_t>(launch.environment.size()));
   for (const std::string& entry : launch.environment) put_text(writer, entry);
@@ -402,7 +403,8 @@ base::Result<Launch> decode_launch(std::span<const std::byte> bytes) {
   for (; count > 0; --count) launch.groups.push_back(reader.i64());
   for (std::string* value :
        {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable, &launch.python_home_prefix,
-        &launch.server_version, &launch.server_description, &launch.server_build_date, &launch.mpm_name})
+        &launch.server_version, &launch.server_description, &launch.server_build_date, &launch.mpm_name,
+        &launch.python_settings})
     *value = get_text(reader);
   count = reader.u32();
   if (!fits<std::uint32_t>(reader, count)) return malformed("its environment");

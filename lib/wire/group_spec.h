@@ -87,6 +87,7 @@ struct Launch {
   std::string engine;                    // file name of the engine
   std::string python_executable;         // virtual environment's interpreter or empty
   std::string python_home_prefix;        // PyConfig.home or empty
+  std::string python_settings;           // encoded; for the engine, see wsgi/python_settings.h
   std::vector<std::string> environment;  // "NAME=VALUE", the whole environment of the group
   std::int64_t log_level = 4;            // base::Level of lines outside requests
   std::int64_t generation = 0;

@@ -23,6 +23,7 @@
 #include "daemon/supervisor.h"
 #include "wire/frame_codec.h"
 #include "wire/message.h"
+#include "wsgi/python_settings.h"
 
 namespace {
 
@@ -65,6 +66,7 @@ RunningGroup::RunningGroup() {
   // A copy, because the group's user may not be able to read the build directory.
   launch.engine = directory_ + "/engine.so";
   std::filesystem::copy_file(GATEHOUSE_BUILD_DIR "/tests/engine-cpython-3.99.so", launch.engine);
+  launch.python_settings = wsgi::encode(wsgi::PythonSettings());
   launch.spec.name = "unit";
   launch.spec.processes = 1;
   launch.spec.threads = 2;

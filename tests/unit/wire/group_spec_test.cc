@@ -47,6 +47,7 @@ Launch full_launch() {
   launch.user_name = "www-data";
   launch.user_home = "/var/www";
   launch.engine = "/usr/libexec/engine-cpython-3.11.so";
+  launch.python_settings = std::string("\1\0x", 3);
   launch.environment = {"PATH=/bin", "TZ=UTC"};
   launch.log_level = 6;
   launch.generation = 3;
