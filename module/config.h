@@ -59,6 +59,7 @@ struct ServerConfig {
   const char* python_home = nullptr;
   const char* python_path = nullptr;
   const char* python_eggs = nullptr;
+  std::int64_t switch_interval_us = 0;  // of embedded mode; 0: unset
   Switch restrict_embedded = Switch::kUnset;
   Switch server_metrics = Switch::kUnset;
 };

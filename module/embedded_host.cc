@@ -152,7 +152,7 @@ void make_host(apr_pool_t* pool, server_rec* main_server) {
   python.process_group = "";
   python.processes = processes;
   python.threads = threads;
-  host->settings = embedded_python_settings();
+  host->settings = embedded_python_settings(main_server);
   host->settings_view.emplace(host->settings).fill(&python);
   gatehouse_host engine_host{};
   engine_host.size = sizeof engine_host;

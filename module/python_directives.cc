@@ -82,6 +82,17 @@ const char* read_selectors(cmd_parms* cmd, const char* arguments, InterpreterSec
   }
 }
 
+// What is said for all processes, below it the interval of one of them; 0: none.
+wsgi::PythonSettings with_interval(std::int64_t micros) {
+  wsgi::PythonSettings own = configuration()->python;
+  if (micros == 0) return own;
+  wsgi::InterpreterRule rule;
+  rule.setting = GATEHOUSE_SWITCH_INTERVAL;
+  rule.number = micros;
+  own.rules.insert(own.rules.begin(), std::move(rule));
+  return own;
+}
+
 }  // namespace
 
 const char* on_dont_write_bytecode(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
@@ -148,8 +159,13 @@ const char* on_switch_interval(cmd_parms* cmd, void* /*config*/, const char* val
   const double seconds = std::strtod(value, &end);
   if (end == value || *end != '\0' || !(seconds > 0) || seconds > kLongest)
     return refuse(cmd, Message::kDirectiveValue, "must be a number of seconds above 0, not \"%s\"", value);
+  const std::int64_t micros = std::max<std::int64_t>(std::llround(seconds * kMicros), 1);
+  if (configuration()->open_section == nullptr) {
+    server_config(cmd->server).switch_interval_us = micros;
+    return nullptr;
+  }
   wsgi::InterpreterRule rule = rule_of(GATEHOUSE_SWITCH_INTERVAL);
-  rule.number = std::max<std::int64_t>(std::llround(seconds * kMicros), 1);
+  rule.number = micros;
   settings().rules.push_back(std::move(rule));
   return nullptr;
 }
@@ -186,21 +202,11 @@ const char* on_interpreter_options(cmd_parms* cmd, void* /*config*/, const char*
   return refused;
 }
 
-const wsgi::PythonSettings& embedded_python_settings() { return configuration()->python; }
-
-wsgi::PythonSettings python_settings_of(const wire::GroupSpec& group) {
-  wsgi::PythonSettings own = configuration()->python;
-  std::erase_if(own.rules, [](const wsgi::InterpreterRule& rule) {
-    return rule.setting == GATEHOUSE_SWITCH_INTERVAL && !rule.process_group && !rule.application_group;
-  });
-  if (group.switch_interval > 0) {
-    wsgi::InterpreterRule rule;
-    rule.setting = GATEHOUSE_SWITCH_INTERVAL;
-    rule.number = group.switch_interval;
-    own.rules.push_back(std::move(rule));
-  }
-  return own;
+wsgi::PythonSettings embedded_python_settings(const server_rec* main_server) {
+  return with_interval(server_config(main_server).switch_interval_us);
 }
+
+wsgi::PythonSettings python_settings_of(const wire::GroupSpec& group) { return with_interval(group.switch_interval); }
 
 bool sections_name_interpreters_of(const wire::GroupSpec& group) {
   const std::vector<InterpreterSection>& sections = configuration()->interpreter_sections;

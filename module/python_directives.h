@@ -26,7 +26,7 @@ const char* on_python_path(cmd_parms* cmd, void* config, const char* value) noex
 const char* on_interpreter_options(cmd_parms* cmd, void* config, const char* arguments) noexcept;
 
 // What they say for embedded mode.
-const wsgi::PythonSettings& embedded_python_settings();
+wsgi::PythonSettings embedded_python_settings(const server_rec* main_server);
 // The same for a process group, whose own options take the place of embedded mode's.
 wsgi::PythonSettings python_settings_of(const wire::GroupSpec& group);
 // Does a section name an application group of this process group, other than the main interpreter? It then has to have
