@@ -42,6 +42,7 @@ gatehouse_python python_of(const wire::Launch& launch) {
   python.process_group = spec.name.c_str();
   python.processes = static_cast<std::int32_t>(spec.processes);
   python.threads = static_cast<std::int32_t>(spec.threads);
+  python.interpreters = static_cast<std::int32_t>(spec.interpreters);
   return python;
 }
 

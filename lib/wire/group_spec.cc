@@ -59,6 +59,9 @@ constexpr GroupOption kOptions[] = {
     text("home", Kind::kDirectory, &Spec::home, kNow, "Working directory, put first on sys.path."),
     seconds("inactivity-timeout", &Spec::inactivity_timeout, kLater,
             "Idle time after which a process is replaced; 0 = never."),
+    number("interpreters", Kind::kCount, &Spec::interpreters, 1, 256, kNow,
+           "Python interpreters of each process that serve an application side by side, each with a lock (GIL) and a "
+           "copy of the application of its own; from Python 3.12 on."),
     seconds("interrupt-timeout", &Spec::interrupt_timeout, kLater,
             "Grace for a request that has been interrupted by request-timeout; 0 = no interruption."),
     text("lang", Kind::kText, &Spec::lang, kNow, "Environment variable LANG."),
@@ -348,6 +351,11 @@ base::Status validate(const GroupSpec& spec) {
   if (spec.threads == 0)
     return base::Error{Message::kOptionValue, 0,
                        "threads=0: service scripts are not supported yet; give at least one thread"};
+  if (spec.interpreters > spec.threads)
+    return base::Error{Message::kOptionValue, 0,
+                       "interpreters=" + std::to_string(spec.interpreters) +
+                           " with threads=" + std::to_string(spec.threads) +
+                           ": a thread belongs to one interpreter; give at least as many threads"};
   return base::ok();
 }
 

@@ -20,6 +20,7 @@ struct GroupSpec {
   std::int64_t processes = 1;
   bool processes_given = false;  // wsgi.multiprocess is true when processes= is given at all
   std::int64_t threads = 15;
+  std::int64_t interpreters = 1;  // with a GIL each, for every application group
   std::string user, group, supplementary_groups;
   std::int64_t umask = -1;  // -1: inherit
   std::string home, chroot, lang, locale, python, python_home, python_path, python_eggs, display_name;
