@@ -100,6 +100,19 @@ std::vector<std::string> environment_of(const wire::GroupSpec& spec) {
   return environment;
 }
 
+// interpreters= is for Pythons that can give each its own lock.
+base::Status check_pool(const wire::GroupSpec& spec, std::string_view version) {
+  constexpr int kFirst = 12;
+  int minor_number = kFirst;
+  version.remove_prefix(std::min(version.find('.') + 1, version.size()));
+  std::from_chars(version.data(), version.data() + version.size(), minor_number);
+  if (spec.interpreters == 1 || minor_number >= kFirst) return base::ok();
+  return base::Error{base::Message::kGroupPython, 0,
+                     "interpreters=" + std::to_string(spec.interpreters) +
+                         " needs Python 3.12 or newer, the group has 3." + std::to_string(minor_number) +
+                         "; choose another one with python=, or use processes= instead"};
+}
+
 }  // namespace
 
 base::Result<Account> account_of(const wire::GroupSpec& spec) {
@@ -118,6 +131,8 @@ base::Status check_python(const wire::GroupSpec& spec) {
                            ", which is of Python " + of_environment +
                            "; leave python= out, or name another environment"};
   const std::string& version = !spec.python.empty() ? spec.python : of_environment;
+  if (const base::Status possible = check_pool(spec, version.empty() ? GATEHOUSE_DEFAULT_PYTHON : version); !possible)
+    return possible;
   if (version.empty()) return base::ok();
   const base::Result<std::string> engine = wsgi::find_engine(version, wsgi::engine_directories());
   if (!engine) return engine.error();

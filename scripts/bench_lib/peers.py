@@ -113,3 +113,13 @@ def ours(name: str) -> pathlib.Path:
     if not path.exists():
         raise Absent(f"build/{name} is missing: run make")
     return path
+
+
+def newest_engine(least: int) -> str:
+    """The newest Python, 3.<least> or later, that an engine was built for."""
+    versions = [int(file.name.removeprefix("engine-cpython-3.").removesuffix(".so"))
+                for file in BUILD.glob("engine-cpython-3.*.so") if file.name.removesuffix(".so")[-1].isdigit()]
+    usable = [version for version in versions if version >= least]
+    if not usable:
+        raise Absent(f"no engine of Python 3.{least} or later: run make engine PYTHON=/path/to/python3.{least}")
+    return f"3.{max(usable)}"

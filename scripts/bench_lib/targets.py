@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import peers
 from .jobs import JOBS, Layout
@@ -70,6 +70,17 @@ def _embedded(site: Site) -> Plan:
 def _daemon(site: Site) -> Plan:
     peers.ours("gatehoused")
     return Plan(_wsgi(site, peers.ours("mod_wsgi.so"), _python_option()))
+
+
+def _pool(interpreters: int) -> Callable[[Site], Plan]:
+    """One process; the newest Python that has a lock for each interpreter."""
+    def plan(site: Site) -> Plan:
+        peers.ours("gatehoused")
+        threads = site.layout.processes * site.layout.threads
+        options = f"python={peers.newest_engine(12)} interpreters={interpreters}"
+        one_process = replace(site, layout=Layout(1, threads))
+        return Plan(_wsgi(one_process, peers.ours("mod_wsgi.so"), options))
+    return plan
 
 
 def _cgi(site: Site) -> Plan:
@@ -138,6 +149,8 @@ TARGETS: tuple[Target, ...] = (
     Target("socket", "C handler, round trip over a kept UNIX socket", _socket, ROUND_TRIPS),
     Target("embedded", "Gatehouse, embedded", _embedded),
     Target("daemon", "Gatehouse, daemon", _daemon),
+    Target("pool1", "Gatehouse, daemon, one process with one interpreter", _pool(1)),
+    Target("pool2", "Gatehouse, daemon, one process with two interpreters", _pool(2)),
     Target("mod_wsgi-embedded", "mod_wsgi, embedded", _incumbent_embedded),
     Target("mod_wsgi-daemon", "mod_wsgi, daemon", _incumbent_daemon),
     Target("uwsgi", "uWSGI behind mod_proxy_uwsgi", _uwsgi),
