@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "daemon/environment_file.h"
 
 namespace gatehoused {
 namespace {
@@ -79,6 +80,11 @@ void assign(std::vector<std::string>& environment, std::string_view name, std::s
   environment.push_back(std::string(name).append("=").append(value));
 }
 
+void assign_entry(std::vector<std::string>& environment, std::string_view entry) {
+  const std::string_view name = name_of(entry);
+  if (!name.empty() && name.size() < entry.size()) assign(environment, name, entry.substr(name.size() + 1));
+}
+
 bool has(const std::vector<std::string>& environment, std::string_view name) {
   return std::any_of(environment.begin(), environment.end(), [&](const auto& entry) { return name_of(entry) == name; });
 }
@@ -121,36 +127,45 @@ base::Status drop_privileges(const wire::Launch& launch, pid_t parent) {
   return base::ok();
 }
 
-std::vector<std::string> group_environment(const wire::Launch& launch) {
+std::vector<std::string> group_environment(const wire::Launch& launch, std::span<const std::string> of_file) {
   std::vector<std::string> environment;
-  for (const std::string& entry : launch.environment) {
-    const std::string_view name = name_of(entry);
-    if (name.empty() || name.size() == entry.size()) continue;
-    assign(environment, name, std::string_view(entry).substr(name.size() + 1));
-  }
+  for (const std::string& entry : launch.environment) assign_entry(environment, entry);
   if (!launch.user_name.empty()) {
     assign(environment, "USER", launch.user_name);
     assign(environment, "LOGNAME", launch.user_name);
     if (has(environment, "USERNAME")) assign(environment, "USERNAME", launch.user_name);
   }
   if (!launch.user_home.empty()) assign(environment, "HOME", launch.user_home);
+  for (const std::string& entry : of_file) assign_entry(environment, entry);
   if (!launch.spec.lang.empty()) assign(environment, "LANG", launch.spec.lang);
   if (!launch.spec.locale.empty()) assign(environment, "LC_ALL", launch.spec.locale);
   if (!launch.spec.python_eggs.empty()) assign(environment, "PYTHON_EGG_CACHE", launch.spec.python_eggs);
+  for (std::string_view rest = launch.spec.setenv; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    assign_entry(environment, rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
   return environment;
 }
 
-void enter_environment(const wire::Launch& launch) {
+base::Status enter_environment(const wire::Launch& launch) {
+  std::vector<std::string> of_file;
+  if (!launch.spec.env_file.empty()) {
+    base::Result<std::vector<std::string>> read = read_environment_file(launch.spec.env_file);
+    if (!read) return read.error();
+    of_file = std::move(read).value();
+  }
   clearenv();
-  for (const std::string& entry : group_environment(launch)) {
+  for (const std::string& entry : group_environment(launch, of_file)) {
     const std::string name(name_of(entry));
     setenv(name.c_str(), entry.c_str() + name.size() + 1, 1);
   }
-  if (launch.spec.locale.empty()) return;
+  if (launch.spec.locale.empty()) return base::ok();
   if (setlocale(LC_ALL, launch.spec.locale.c_str()) == nullptr) {
     base::log(Message::kGroupEnvironment, "group '%s': this system has no locale '%s'; the one before stays",
               launch.spec.name.c_str(), launch.spec.locale.c_str());
   }
+  return base::ok();
 }
 
 base::Status enter_home(const wire::Launch& launch) {

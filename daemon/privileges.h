@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,10 +38,12 @@ base::Status drop_privileges(const wire::Launch& launch, pid_t parent);
 bool end_with_parent(pid_t parent);
 
 // The environment of the group: the launch's, with USER, LOGNAME and HOME of its user (USERNAME where it was
-// set), LANG from lang=, LC_ALL from locale=. Later names replace earlier ones. Pure.
-std::vector<std::string> group_environment(const wire::Launch& launch);
-// Makes it this process's environment, whole, and sets the locale. An unknown locale is a logged warning.
-void enter_environment(const wire::Launch& launch);
+// set), then what env-file= holds, LANG from lang=, LC_ALL from locale=, PYTHON_EGG_CACHE, and setenv=. Later names
+// replace earlier ones. Pure.
+std::vector<std::string> group_environment(const wire::Launch& launch, std::span<const std::string> of_file = {});
+// Makes it this process's environment, whole, and sets the locale. Reads env-file= as this process's user: after
+// drop_privileges; its errors are those of read_environment_file. An unknown locale is a logged warning.
+base::Status enter_environment(const wire::Launch& launch);
 
 // chdir: home= when given (failure: kPrivileges), else the home of a user= that was named, else nothing.
 base::Status enter_home(const wire::Launch& launch);

@@ -105,7 +105,7 @@ base::Status Zygote::start() {
   command_ = base::UniqueFd(inheritance_.command);
   set_title(title_of_zygote(launch().spec));
   if (base::Status dropped = drop_privileges(launch(), inheritance_.supervisor); !dropped) return dropped;
-  enter_environment(launch());
+  if (base::Status entered = enter_environment(launch()); !entered) return entered;
   if (base::Status entered = enter_home(launch()); !entered) return entered;
 
   base::Result<const gatehouse_engine_table*> engine = wsgi::open_engine(launch().engine);

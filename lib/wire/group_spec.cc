@@ -49,6 +49,8 @@ constexpr GroupOption kOptions[] = {
             "How long Python's lock may be held before the process is replaced; 0 = for ever."),
     text("display-name", Kind::kText, &Spec::display_name, kNow,
          "Title of the processes in ps; %{GROUP} becomes (wsgi:NAME)."),
+    text("env-file", Kind::kFile, &Spec::env_file, kNow,
+         "File of environment variables, a line NAME=VALUE each, read by the group's user before Python starts."),
     seconds("eviction-timeout", &Spec::eviction_timeout, kLater,
             "How long a process told to leave by SIGUSR1 may finish its requests; 0 = graceful-timeout."),
     seconds("graceful-timeout", &Spec::graceful_timeout, kLater,
@@ -98,6 +100,8 @@ constexpr GroupOption kOptions[] = {
            "Send buffer of a channel; 0 = the system's."),
     {"server-metrics", Kind::kOnOff, nullptr, nullptr, &Spec::server_metrics, 0, 0, kLater,
      "Lets the group read the server's metrics."},
+    text("setenv", Kind::kVariable, &Spec::setenv, kNow,
+         "Environment variable NAME=VALUE, set before Python starts; may be given several times."),
     seconds("shutdown-timeout", &Spec::shutdown_timeout, kNow,
             "How long a process may take to end when httpd stops; 0 = no limit."),
     seconds("socket-timeout", &Spec::socket_timeout, kNow,
@@ -176,6 +180,10 @@ std::string wanted(const GroupOption& option) {
       return "a name, or # and a number,";
     case Kind::kDirectory:
       return "the absolute path of a directory";
+    case Kind::kFile:
+      return "the absolute path of a file";
+    case Kind::kVariable:
+      return "NAME=VALUE";
     case Kind::kVersion:
       return "a Python version like 3.12";
     case Kind::kOnOff:
@@ -262,7 +270,10 @@ bool is_valid_text(const GroupOption& option, std::string_view value) {
     case Kind::kName:
       return value.starts_with('#') ? value.size() > 1 && is_digits(value.substr(1)) : !value.empty();
     case Kind::kDirectory:
+    case Kind::kFile:
       return value.starts_with('/');
+    case Kind::kVariable:
+      return value.find('=') != value.npos && !value.starts_with('=');
     case Kind::kVersion:
       return value.size() > 2 && value.size() <= 4 && value.starts_with("3.") && is_digits(value.substr(2));
     default:
@@ -340,7 +351,9 @@ base::Status set_option(GroupSpec* spec, std::string_view name, std::string_view
     if (!parse_switch(value, &(spec->*option->flag))) return wrong_value(*option, value);
   } else {
     if (!is_valid_text(*option, value)) return wrong_value(*option, value);
-    spec->*option->text = std::string(value);
+    std::string& kept = spec->*option->text;
+    if (option->kind == Kind::kVariable && !kept.empty()) kept.append("\n");
+    option->kind == Kind::kVariable ? kept.append(value) : kept.assign(value);
   }
   return base::ok();
 }

@@ -34,6 +34,7 @@ struct GroupSpec {
   std::int64_t memory_limit = 0, virtual_memory_limit = 0;
   std::int64_t send_buffer_size = 0, receive_buffer_size = 0, header_buffer_size = 0, response_buffer_size = 0;
   std::string socket_user, script_user, script_group;
+  std::string env_file, setenv;
   bool server_metrics = false;
 };
 
@@ -41,6 +42,8 @@ enum class OptionKind : std::uint8_t {
   kText,
   kName,       // of a user or group, or #number
   kDirectory,  // absolute
+  kFile,       // absolute
+  kVariable,   // NAME=VALUE; may be given several times: a line each
   kVersion,    // 3.X
   kOnOff,
   kCount,            // whole number

@@ -75,6 +75,15 @@ TEST(Privileges, EnvironmentTakesLanguageAndLocale) {
   CHECK(environment_has("LC_ALL=C.UTF-8"));
 }
 
+TEST(Privileges, SetenvWinsOverTheFileAndTheFileOverWhatWeSet) {
+  launch.environment = {"A=ours", "B=ours", "C=ours"};
+  launch.user_home = "/var/www";
+  launch.spec.setenv = "C=option\nD=x=y";
+  const std::string of_file[] = {"B=file", "C=file", "HOME=/file"};
+  CHECK((gatehoused::group_environment(launch, of_file) ==
+         std::vector<std::string>{"A=ours", "B=file", "HOME=/file", "C=option", "D=x=y"}));
+}
+
 TEST(Privileges, LaterNamesReplaceEarlierOnesAndBrokenEntriesAreLeftOut) {
   launch.environment = {"A=1", "B", "=x", "A=2"};
   CHECK((gatehoused::group_environment(launch) == std::vector<std::string>{"A=2"}));
@@ -163,7 +172,7 @@ TEST(Privileges, TheEnvironmentIsReplacedWhole) {
   launch.environment = {"ONLY=this"};
   CHECK(holds_in_child([this] {
     setenv("SECRET", "of root", 1);
-    gatehoused::enter_environment(launch);
+    if (!gatehoused::enter_environment(launch)) return false;
     return getenv("SECRET") == nullptr && std::string_view(getenv("ONLY")) == "this";
   }));
 }

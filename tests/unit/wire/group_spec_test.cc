@@ -192,6 +192,15 @@ TEST(GroupOptions, OnlyScriptUserOrScriptGroup) {
   STRCMP_CONTAINS("exclude each other", wire::validate(spec).error().what.c_str());
 }
 
+TEST(GroupOptions, VariablesAddUp) {
+  GroupSpec spec;
+  for (const char* variable : {"A=1", "B=", "A=2=3"}) STRCMP_EQUAL("", set(&spec, "setenv", variable).c_str());
+  STRCMP_EQUAL("A=1\nB=\nA=2=3", spec.setenv.c_str());
+  refuses("setenv", "A", "setenv=A: NAME=VALUE is needed");
+  refuses("setenv", "=1", "setenv==1: NAME=VALUE is needed");
+  refuses("env-file", "secrets.env", "env-file=secrets.env: the absolute path of a file is needed");
+}
+
 TEST(GroupOptions, EachInterpreterNeedsAThread) {
   GroupSpec spec;
   spec.threads = spec.interpreters = 4;
