@@ -64,11 +64,13 @@ base::Result<const gatehouse_engine_table*> start_python(const cgi::Invocation& 
   const base::Result<const gatehouse_engine_table*> engine = wsgi::open_engine(file.value());
   if (!engine) return engine.error();
 
-  const std::string executable = wsgi::executable_of_environment(invocation.python_home);
+  std::string executable = wsgi::executable_of_environment(invocation.python_home);
+  const bool is_installation = executable.empty() && !invocation.python_home.empty();
+  if (is_installation) executable = wsgi::executable_of_installation(invocation.python_home, version);
   gatehouse_python python{};
   python.size = sizeof python;
   python.executable = executable.empty() ? nullptr : executable.c_str();
-  python.home = executable.empty() && !invocation.python_home.empty() ? invocation.python_home.c_str() : nullptr;
+  python.home = is_installation ? invocation.python_home.c_str() : nullptr;
   python.process_group = "";
   python.processes = 1;
   python.threads = 1;

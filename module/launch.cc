@@ -148,6 +148,7 @@ base::Result<PythonChoice> choose_python(const std::string& version, const std::
     if (choice.executable.empty()) choice.home = python_home;
   }
   if (choice.version.empty()) choice.version = GATEHOUSE_DEFAULT_PYTHON;
+  if (!choice.home.empty()) choice.executable = wsgi::executable_of_installation(choice.home, choice.version);
   base::Result<std::string> engine = wsgi::find_engine(choice.version, wsgi::engine_directories());
   if (!engine) return engine.error();
   choice.engine = std::move(engine.value());

@@ -31,8 +31,8 @@ base::Status check_python(const wire::GroupSpec& spec);
 struct PythonChoice {
   std::string version;     // "3.12"
   std::string engine;      // file name
-  std::string executable;  // a virtual environment's interpreter, or empty
-  std::string home;        // PyConfig.home, or empty
+  std::string executable;  // the interpreter of the environment, or of home; or empty
+  std::string home;        // PyConfig.home: an installation that is no virtual environment; or empty
 };
 // version: what the configuration asks for ("" = the environment's, else the default). Errors: kEngineMissing.
 base::Result<PythonChoice> choose_python(const std::string& version, const std::string& python_home);

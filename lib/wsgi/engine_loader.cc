@@ -217,6 +217,12 @@ std::string executable_of_environment(const std::string& home) {
   return access(configuration_file(home).c_str(), R_OK) == 0 ? home + "/bin/python" : "";
 }
 
+std::string executable_of_installation(const std::string& home, const std::string& version) {
+  for (const std::string& name : {std::string("python"), std::string("python3"), "python" + version})
+    if (std::string file = home + "/bin/" + name; access(file.c_str(), X_OK) == 0) return file;
+  return {};
+}
+
 std::vector<std::string> engine_directories() {
   std::vector<std::string> directories;
   const std::string file = own_file();

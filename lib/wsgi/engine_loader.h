@@ -32,6 +32,10 @@ std::string version_of_environment(const std::string& home);
 // readable, else empty (then home is a PYTHONHOME).
 std::string executable_of_environment(const std::string& home);
 
+// The interpreter in an installation's <home>/bin, what sys.executable is to be beside PyConfig.home; empty when there
+// is none.
+std::string executable_of_installation(const std::string& home, const std::string& version);
+
 // The directory of the file that holds this function's binary (mod_wsgi.so, gatehoused), then GATEHOUSE_LIBEXECDIR.
 std::vector<std::string> engine_directories();
 

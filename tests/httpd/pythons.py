@@ -20,16 +20,17 @@ def minor(version):
     return int(version.split('.')[1])
 
 
-def readable_by_all():
-    """The versions that every user can run; scripts/pythons copies those that only root could read."""
+@functools.cache
+def executables():
+    """The Pythons that every user can run, by version; scripts/pythons copies those that only root could read."""
     lines = subprocess.run([CHECKOUT / 'scripts' / 'pythons'], capture_output=True, text=True,
                            check=True).stdout.splitlines()
-    return {line.split()[0] for line in lines}
+    return dict(line.split() for line in lines)
 
 
 def usable():
     versions = with_engine()
-    return versions if os.geteuid() else [version for version in versions if version in readable_by_all()]
+    return versions if os.geteuid() else [version for version in versions if version in executables()]
 
 
 @functools.cache

@@ -180,6 +180,15 @@ TEST(EngineLoader, AnEnvironmentHasAnInterpreterOfItsOwn) {
 
 TEST(EngineLoader, AnInstallationHasNone) { CHECK_EQUAL(std::string(), wsgi::executable_of_environment(first.path())); }
 
+TEST(EngineLoader, TheInterpreterOfAnInstallationIsItsPython) {
+  CHECK_EQUAL(std::string(), wsgi::executable_of_installation(first.path(), "3.12"));
+  std::filesystem::create_directories(first.path() + "/bin");
+  std::filesystem::create_symlink("/bin/sh", first.path() + "/bin/python3.12");
+  CHECK_EQUAL(first.path() + "/bin/python3.12", wsgi::executable_of_installation(first.path(), "3.12"));
+  std::filesystem::create_symlink("python3.12", first.path() + "/bin/python");
+  CHECK_EQUAL(first.path() + "/bin/python", wsgi::executable_of_installation(first.path(), "3.12"));
+}
+
 TEST(EngineLoader, EnginesAreSoughtBesideTheProgramFirst) {
   const std::vector<std::string> directories = wsgi::engine_directories();
   CHECK_EQUAL(std::filesystem::canonical("/proc/self/exe").parent_path().string(), directories.front());
