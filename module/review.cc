@@ -93,10 +93,10 @@ void review_interpreters(const server_rec* main_server) {
   for (const InterpreterSection& section : all.interpreter_sections) {
     const std::string name = section.process_group.value_or("");
     if (name.empty() || all.find_group(name) != nullptr) continue;
-    report(main_server, {base::Message::kGroupUndefined,
-                         "<WSGIInterpreterOptions> at " + section.place + " names process group \"" + name +
-                             "\", which is not defined; there are: " + all.group_names() +
-                             "; define it with WSGIDaemonProcess"});
+    report(main_server,
+           {base::Message::kGroupUndefined, "<WSGIInterpreterOptions> at " + section.place + " names process group \"" +
+                                                name + "\", which is not defined; there are: " + all.group_names() +
+                                                "; define it with WSGIDaemonProcess"});
   }
   for (const std::string& place : all.free_threading_of_groups)
     report(main_server, {base::Message::kFreeThreading,

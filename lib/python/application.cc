@@ -189,7 +189,9 @@ std::uint32_t log_failure(Attached& attached, Request& request, const RequestBod
   }
   const bool exits = PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit) != 0;
   std::string what = where(request);
-  if (const std::string diagnosis = diagnose_import(attached, exception); !diagnosis.empty()) what += " " + diagnosis;
+  if (const std::string diagnosis = diagnose_import(attached, exception, request.interpreter().lock());
+      !diagnosis.empty())
+    what += " " + diagnosis;
   log_taken(attached, &request, exits ? Message::kApplicationExit : Message::kApplicationFailed, what, exception);
   publish_request_exception(attached, request, exception);
   Borrowed timeout(request.interpreter().objects.request_timeout_type);

@@ -87,7 +87,7 @@ std::vector<std::string> found_outside(const std::string& module, const std::str
 
 }  // namespace
 
-std::string diagnose_import(Attached&, Borrowed exception) {
+std::string diagnose_import(Attached&, Borrowed exception, wsgi::Lock lock) {
   if (PyErr_GivenExceptionMatches(exception.get(), PyExc_ImportError) == 0) return {};
   wsgi::ImportFailure failure;
   failure.text = messages_of(exception);
@@ -96,6 +96,7 @@ std::string diagnose_import(Attached&, Borrowed exception) {
   failure.not_found = PyErr_GivenExceptionMatches(exception.get(), PyExc_ModuleNotFoundError) != 0;
   wsgi::ImportSurroundings around;
   around.version = std::to_string(PY_MAJOR_VERSION) + "." + std::to_string(PY_MINOR_VERSION);
+  around.lock = lock;
   around.in_main_interpreter = PyInterpreterState_Get() == PyInterpreterState_Main();
   around.search_path = text_of_search_path();
   around.path = search_path();

@@ -45,7 +45,7 @@ Gil gil_of(std::string_view name, const wsgi::InterpreterSettings& settings) {
 }  // namespace
 
 bool Interpreters::add_main(Attached& attached) {
-  main_ = std::make_unique<Interpreter>("", 0, PyInterpreterState_Get());
+  main_ = std::make_unique<Interpreter>("", 0, wsgi::Lock::kShared, PyInterpreterState_Get());
   adopt_thread_state(*main_, PyThreadState_Get());
   return main_->objects.set_up(attached, settings_of(""));
 }
@@ -98,7 +98,10 @@ Interpreter* Interpreters::make(std::string_view name, int member) {
   }
   // This first thread state is used here only, and stays: CPython 3.11 cannot add a thread to an interpreter that
   // has none left.
-  auto made = std::make_unique<Interpreter>(name, member, PyThreadState_GetInterpreter(state));
+  const wsgi::Lock lock = gil == Gil::kShared ? wsgi::Lock::kShared
+                          : member > 0        ? wsgi::Lock::kOfPool
+                                              : wsgi::Lock::kOwn;
+  auto made = std::make_unique<Interpreter>(name, member, lock, PyThreadState_GetInterpreter(state));
   if (!made->objects.set_up(attach.attached(), settings)) {
     log_exception(attach.attached(), nullptr, Message::kInterpreter,
                   "interpreter '" + std::string(name) + "' could not be prepared");

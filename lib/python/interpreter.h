@@ -30,13 +30,14 @@ namespace python {
 class Interpreter {
  public:
   // member: which one of its name, from 1 in a pool; 0 outside of it.
-  Interpreter(std::string_view name, int member, PyInterpreterState* state)
-      : name_(name), member_(member), state_(state) {}
+  Interpreter(std::string_view name, int member, wsgi::Lock lock, PyInterpreterState* state)
+      : name_(name), member_(member), lock_(lock), state_(state) {}
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
   const std::string& name() const { return name_; }
   bool is(std::string_view name, int member) const { return member == member_ && name == name_; }
+  wsgi::Lock lock() const { return lock_; }
   PyInterpreterState* state() const { return state_; }
 
   ModuleState objects;
@@ -46,6 +47,7 @@ class Interpreter {
  private:
   const std::string name_;
   const int member_;
+  const wsgi::Lock lock_;
   PyInterpreterState* const state_;
 };
 

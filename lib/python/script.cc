@@ -90,8 +90,8 @@ struct Reason {
   std::string what;
 };
 
-Reason reason_for(Attached& attached, Borrowed exception, const std::string& path, const std::string& interpreter) {
-  const std::string where = "script " + path + " (interpreter '" + interpreter + "') ";
+Reason reason_for(Attached& attached, Borrowed exception, const std::string& path, const Interpreter& interpreter) {
+  const std::string where = "script " + path + " (interpreter '" + interpreter.name() + "') ";
   if (PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit))
     return {Message::kScriptExit,
             where + "wanted to end the process while it was loaded; remove its call of sys.exit()"};
@@ -102,7 +102,7 @@ Reason reason_for(Attached& attached, Borrowed exception, const std::string& pat
     if (!text) PyErr_Clear();
     return {Message::kScriptSyntax, where + "does not compile: correct " + (text ? utf8_of(text) : path)};
   }
-  if (const std::string diagnosis = diagnose_import(attached, exception); !diagnosis.empty())
+  if (const std::string diagnosis = diagnose_import(attached, exception, interpreter.lock()); !diagnosis.empty())
     return {Message::kScriptImport, where + diagnosis};
   return {Message::kScriptImport, where + "raised an exception while it was loaded; correct it, or what it imports"};
 }
@@ -228,7 +228,7 @@ LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Scrip
   } else {
     Ref exception = Ref::steal(take_raised());
     forget_module(name);
-    const Reason reason = reason_for(attached, exception, script.path, interpreter.name());
+    const Reason reason = reason_for(attached, exception, script.path, interpreter);
     script.problem = reason.what + ": " + describe(attached, exception);
     log_taken(attached, request, reason.message, reason.what, exception);
     globals.reset();

@@ -40,8 +40,17 @@ std::string extension_of(const ImportFailure& failure) {
   return failure.importer.empty() ? "an extension module" : "an extension module that " + failure.importer + " imports";
 }
 
+constexpr std::string_view kNoLockEach =
+    "does not allow several interpreters with a lock each in one process; install a version of it that does, or ";
+
+std::string about_lock(Lock lock) {
+  return lock == Lock::kOfPool ? "remove interpreters= of WSGIDaemonProcess and use processes= instead"
+                               : "set WSGIPerInterpreterGIL Off for the application group";
+}
+
 std::string about_subinterpreters(const ImportFailure& failure, const ImportSurroundings& around) {
   const std::string needs = "needs " + extension_of(failure) + ", which ";
+  if (around.lock != Lock::kShared) return needs + std::string(kNoLockEach) + about_lock(around.lock);
   if (!around.in_main_interpreter) return needs + "refuses sub-interpreters; " + std::string(kMainInterpreter);
   return needs +
          "another interpreter of this process has loaded, and which allows one only; give the two applications "

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "wsgi/interpreter_rules.h"
+
 namespace wsgi {
 
 struct ImportFailure {
@@ -23,6 +25,7 @@ struct ImportSurroundings {
   std::string search_path;                 // repr(sys.path)
   std::vector<std::string> path;           // sys.path
   std::vector<std::string> found_outside;  // site-packages of other versions beside ours that have the module
+  Lock lock = Lock::kShared;               // of the interpreter
 };
 
 // A phrase that goes on from "script X": what it needs, why that fails, what to do. Empty: nothing is known.

@@ -25,6 +25,13 @@ struct InterpreterRule {
   bool operator==(const InterpreterRule&) const = default;
 };
 
+// Whose lock (GIL) an interpreter has, and by which directive.
+enum class Lock {
+  kShared,  // the main interpreter's
+  kOwn,     // WSGIPerInterpreterGIL
+  kOfPool   // its own, by interpreters= of WSGIDaemonProcess
+};
+
 struct InterpreterSettings {
   std::int64_t switch_interval_us = 0;        // 0: Python's own
   bool switch_interval_of_one_group = false;  // the rule that counted names an application group

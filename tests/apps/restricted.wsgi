@@ -2,6 +2,7 @@
 # Does what the query says with something that belongs to the process; tells the result, or the exception.
 import os
 import signal
+import subprocess
 import sys
 
 
@@ -30,6 +31,7 @@ ACTIONS = {
     'stdin': lambda: sys.stdin.read(),
     'stdout': lambda: print('printed') or 'printed',
     'signal': set_handler,
+    'subprocess': lambda: subprocess.run(['echo', 'done'], capture_output=True, text=True).stdout.strip(),
     'signal_in_child': set_handler_in_child,
 }
 

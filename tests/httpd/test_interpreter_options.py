@@ -126,6 +126,24 @@ def test_many_interpreters_with_their_own_lock_serve_side_by_side(start):
         assert {facts(httpd, f'one/{name}')['application_group'] for name in names} == set(names)
 
 
+@pytest.mark.skipif('3.12' not in PYTHONS, reason='an extension module of Python 3.12 is needed')
+def test_an_extension_that_allows_no_lock_per_interpreter_is_named(start, error_log):
+    # ctypes of Python 3.12 keeps its state in C.
+    error_log.expect_traceback('ImportError: module _ctypes does not support loading in subinterpreters')
+    httpd = start(section('WSGIPerInterpreterGIL On', SUB), '3.12')
+    assert httpd.get('/one/sub/main_interpreter').status == 500
+    line = error_log.wait_for('GH0604: ').message
+    assert '_ctypes' in line and 'WSGIPerInterpreterGIL Off' in line
+    assert httpd.get('/one/main/main_interpreter').status == 200
+
+
+@own_gil
+def test_fork_in_an_interpreter_with_its_own_lock_is_an_exception_and_subprocess_works(start):
+    httpd = start(section('WSGIPerInterpreterGIL On', SUB), WITH_OWN_GIL[-1])
+    assert httpd.get('/one/sub/restricted?signal_in_child').text.startswith('RuntimeError: fork not supported')
+    assert httpd.get('/one/sub/restricted?subprocess').text == 'done'
+
+
 @pytest.mark.skipif('3.11' not in PYTHONS, reason='Python 3.11 is needed')
 def test_wsgiperinterpretergil_before_python_3_12_is_a_warning(start, error_log):
     httpd = start('WSGIPerInterpreterGIL On', '3.11')

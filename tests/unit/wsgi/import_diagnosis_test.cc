@@ -8,7 +8,8 @@ using wsgi::ImportSurroundings;
 
 TEST_GROUP(ImportDiagnosis) {
   ImportFailure failure;
-  ImportSurroundings around{"3.11", false, "['/srv/app']", {"/srv/app", "/usr/lib/python3.11"}, {}};
+  ImportSurroundings around{
+      "3.11", false, "['/srv/app']", {"/srv/app", "/usr/lib/python3.11"}, {}, wsgi::Lock::kShared};
 
   std::string says() { return wsgi::diagnose(failure, around); }
   void refused(const char* text) { failure = {text, "", "shop.orders", false}; }
@@ -44,6 +45,17 @@ TEST(ImportDiagnosis, InTheMainInterpreterAnotherOneWasFirst) {
   refused("cannot load module more than once per process");
   around.in_main_interpreter = true;
   STRCMP_CONTAINS("another interpreter of this process has loaded", says().c_str());
+}
+
+TEST(ImportDiagnosis, WhereALockForEachInterpreterIsTheCauseItsDirectiveIsNamed) {
+  refused("module _ctypes does not support loading in subinterpreters");
+  around.lock = wsgi::Lock::kOfPool;
+  STRCMP_EQUAL(
+      "needs extension module _ctypes, which does not allow several interpreters with a lock each in one process; "
+      "install a version of it that does, or remove interpreters= of WSGIDaemonProcess and use processes= instead",
+      says().c_str());
+  around.lock = wsgi::Lock::kOwn;
+  STRCMP_CONTAINS("set WSGIPerInterpreterGIL Off", says().c_str());
 }
 
 TEST(ImportDiagnosis, AMissingModuleTellsTheSearchPath) {
