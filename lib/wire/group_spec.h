@@ -18,7 +18,8 @@ namespace wire {
 struct GroupSpec {
   std::string name;
   std::int64_t processes = 1;
-  bool processes_given = false;  // wsgi.multiprocess is true when processes= is given at all
+  std::int64_t most_processes = 0;  // of processes=MIN-MAX; 0: no more than processes
+  bool processes_given = false;     // wsgi.multiprocess is true when processes= is given at all
   std::int64_t threads = 15;
   std::string user, group, supplementary_groups;
   std::int64_t umask = -1;  // -1: inherit
@@ -34,6 +35,12 @@ struct GroupSpec {
   std::int64_t send_buffer_size = 0, receive_buffer_size = 0, header_buffer_size = 0, response_buffer_size = 0;
   std::string socket_user, script_user, script_group;
   bool server_metrics = false;
+  bool preload = true;
+  std::string reload = "strict";  // or "rolling"
+  std::int64_t scale_up_queue = 100'000, scale_down_idle = 60'000'000;
+  std::int64_t maximum_memory = 0, restart_jitter = 0;
+
+  std::int64_t max_processes() const { return most_processes > processes ? most_processes : processes; }
 };
 
 enum class OptionKind : std::uint8_t {
@@ -41,8 +48,10 @@ enum class OptionKind : std::uint8_t {
   kName,       // of a user or group, or #number
   kDirectory,  // absolute
   kVersion,    // 3.X
+  kReload,     // strict or rolling
   kOnOff,
   kCount,            // whole number
+  kProcesses,        // whole number, or two of them: MIN-MAX
   kOctal,            // file mode bits
   kBytes,            // whole number, 0 = the default
   kSeconds,          // with fractions
@@ -78,6 +87,16 @@ base::Status validate(const GroupSpec& spec);
 // Equal in every option.
 bool same_options(const GroupSpec& a, const GroupSpec& b);
 
+// A script that the group's processes load before they serve.
+struct Import {
+  // kApplication: one that the configuration shows to be served here. kScript: WSGIImportScript's, whose failure
+  // holds nothing up.
+  enum class Kind : std::uint8_t { kApplication, kScript } kind = Kind::kApplication;
+  std::string script;             // absolute file name
+  std::string interpreter;        // "" = the main one
+  std::string application_group;  // what mod_wsgi.application_group tells
+};
+
 // Everything gatehoused needs to run a group: the spec and what the module resolved as root.
 struct Launch {
   GroupSpec spec;
@@ -94,6 +113,7 @@ struct Launch {
   std::string server_version, server_description, server_build_date, mpm_name;
   std::int64_t mpm_processes = 0, mpm_threads = 0;
   std::int64_t default_timeout = 60'000'000;  // httpd's Timeout, for socket-timeout 0
+  std::vector<Import> imports;                // in the configuration's order
 };
 
 // For gatehoused's standard start: both programs are of one version. decode_launch refuses (kDaemonStart) what
