@@ -80,11 +80,20 @@ struct DirectivePlace {
   std::string place;  // "FILE:LINE"
 };
 
+// One WSGIImportScript. Groups as written: %{GLOBAL} or a name.
+struct ImportScript {
+  std::string path, process_group, application_group;
+  const server_rec* server;
+  std::string place;
+};
+
 // The configuration being read or in force.
 struct Configuration {
   apr_pool_t* pool = nullptr;
   std::vector<DaemonGroup*> groups;
-  const char* httpd_version = "";  // "2.4.62", of the httpd that runs
+  std::vector<ImportScript> import_scripts;
+  std::vector<wire::Import> embedded_imports;  // what httpd children load ahead
+  const char* httpd_version = "";              // "2.4.62", of the httpd that runs
 
   // What cannot be seen from the servers' records afterwards.
   std::vector<std::string> section_process_groups;  // WSGIProcessGroup inside <Directory> and the like, as written
