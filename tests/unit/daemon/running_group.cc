@@ -107,7 +107,7 @@ void RunningGroup::fork_supervisor(Run run) {
 void RunningGroup::start() {
   fork_supervisor([this](base::UniqueFd control, base::UniqueFd queue) {
     gatehoused::set_log_level(static_cast<base::Level>(launch.log_level));
-    auto supervisor = gatehoused::Supervisor::create(launch, std::move(control), std::move(queue));
+    auto supervisor = gatehoused::Supervisor::create(launch, std::move(control), std::move(queue), {});
     if (!supervisor) return;
     supervisor->run();
     _exit(0);
@@ -131,16 +131,23 @@ void RunningGroup::start_program_with(std::string_view control_bytes) {
     dup2(STDERR_FILENO, STDOUT_FILENO);
     dup2(high_control, 3);
     dup2(high_queue, 4);
+    dup2(STDERR_FILENO, 5);
     execl(GATEHOUSE_BUILD_DIR "/gatehoused", "gatehoused", "supervise", static_cast<char*>(nullptr));
   });
   base::write_all(control_.get(), control_bytes.data(), control_bytes.size());
+}
+
+std::string RunningGroup::script_file(std::string_view script) {
+  const std::string file = directory_ + "/" + std::string(script) + ".wsgi";
+  if (std::find(removed_.begin(), removed_.end(), script) == removed_.end()) std::ofstream(file, std::ios::app).flush();
+  return file;
 }
 
 base::UniqueFd RunningGroup::send(std::string_view script, std::string_view query) {
   const std::uint32_t request = next_request_++;
   auto channel = base::socket_pair(SOCK_STREAM).value();
   const std::string summary = "GET /" + std::string(script) + " [" + std::to_string(request) + "]";
-  const std::string file = "/fake/" + std::string(script) + ".wsgi";
+  const std::string file = script_file(script);
   wire::RequestHead head;
   head.script = file;
   head.callable = "application";
@@ -230,6 +237,11 @@ pid_t RunningGroup::zygote() {
 std::vector<pid_t> RunningGroup::workers() {
   const pid_t parent = zygote();
   return parent == 0 ? std::vector<pid_t>() : children_of(parent);
+}
+
+std::vector<pid_t> RunningGroup::first_workers() {
+  const std::vector<pid_t> children = children_of(supervisor_);
+  return children.empty() ? std::vector<pid_t>() : children_of(children.front());
 }
 
 void RunningGroup::await_workers(std::size_t count) {
