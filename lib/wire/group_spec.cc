@@ -70,12 +70,17 @@ constexpr GroupOption kOptions[] = {
     number("listen-backlog", Kind::kCount, &Spec::listen_backlog, 0, INT_MAX, kNow,
            "How many requests may wait in the queue for a free thread."),
     text("locale", Kind::kText, &Spec::locale, kNow, "Locale and environment variable LC_ALL."),
+    number("maximum-memory", Kind::kBytes, &Spec::maximum_memory, 0, INT64_MAX, kLater,
+           "Resident memory above which a process is replaced between requests; 0 = never."),
     number("maximum-requests", Kind::kCount, &Spec::maximum_requests, 0, INT_MAX, kLater,
            "Requests after which a process is replaced; 0 = never."),
     number("memory-limit", Kind::kBytes, &Spec::memory_limit, 0, INT64_MAX, kLater,
            "Limit of a process's data (RLIMIT_DATA); 0 = none."),
-    number("processes", Kind::kCount, &Spec::processes, 1, INT_MAX, kNow,
-           "Number of processes; given at all, wsgi.multiprocess is true."),
+    {"preload", Kind::kOnOff, nullptr, nullptr, &Spec::preload, 0, 0, kNow,
+     "On: scripts that the configuration names are loaded once, before the processes are forked; Off: each process "
+     "loads them for itself, at the first request."},
+    number("processes", Kind::kProcesses, &Spec::processes, 1, INT_MAX, kNow,
+           "Number of processes, or MIN-MAX: as many as the load wants; given at all, wsgi.multiprocess is true."),
     text("python", Kind::kVersion, &Spec::python, kNow,
          "Python version, e.g. 3.12; default: that of python-home, else the one chosen when Gatehouse was built."),
     text("python-eggs", Kind::kText, &Spec::python_eggs, kNow, "Environment variable PYTHON_EGG_CACHE."),
@@ -86,6 +91,9 @@ constexpr GroupOption kOptions[] = {
             "How long a request may wait for a free thread before it gets 503; 0 = as long as socket-timeout."),
     number("receive-buffer-size", Kind::kBytes, &Spec::receive_buffer_size, 512, INT_MAX, kLater,
            "Receive buffer of a channel; 0 = the system's."),
+    text("reload", Kind::kReload, &Spec::reload, kNow,
+         "What a changed script means for requests: strict, they wait for the new code; rolling, the old code serves "
+         "until the new one is ready."),
     seconds("request-timeout", &Spec::request_timeout, kLater, "How long a request may run; 0 = for ever."),
     number("response-buffer-size", Kind::kBytes, &Spec::response_buffer_size, 65536, INT_MAX, kLater,
            "How much of a response is held for a slow client; 0 = the default."),
@@ -94,6 +102,13 @@ constexpr GroupOption kOptions[] = {
     seconds("response-socket-timeout", &Spec::response_socket_timeout, kLater,
             "How long a write to the client may take; 0 = socket-timeout."),
     seconds("restart-interval", &Spec::restart_interval, kLater, "Age at which a process is replaced; 0 = never."),
+    number("restart-jitter", Kind::kCount, &Spec::restart_jitter, 0, 100, kLater,
+           "Percentage by which maximum-requests and restart-interval vary at random, so that processes are not "
+           "replaced all at once."),
+    seconds("scale-down-idle", &Spec::scale_down_idle, kLater,
+            "With processes=MIN-MAX: how long a process must have been dispensable before it leaves."),
+    seconds("scale-up-queue", &Spec::scale_up_queue, kLater,
+            "With processes=MIN-MAX: how long a request may wait in the queue before one more process is forked."),
     text("script-group", Kind::kName, &Spec::script_group, kLater, "Group that must own the script."),
     text("script-user", Kind::kName, &Spec::script_user, kLater, "User that must own the script."),
     number("send-buffer-size", Kind::kBytes, &Spec::send_buffer_size, 512, INT_MAX, kLater,
@@ -186,10 +201,14 @@ std::string wanted(const GroupOption& option) {
       return "NAME=VALUE";
     case Kind::kVersion:
       return "a Python version like 3.12";
+    case Kind::kReload:
+      return "strict or rolling";
     case Kind::kOnOff:
       return "On or Off";
     case Kind::kCount:
       return "a whole number" + range;
+    case Kind::kProcesses:
+      return "a whole number, or MIN-MAX," + range;
     case Kind::kOctal: {
       const auto end = std::to_chars(octal.data(), octal.data() + octal.size(), option.maximum, 8).ptr;
       return "an octal number from 0 to " + std::string(octal.data(), end);
@@ -276,9 +295,23 @@ bool is_valid_text(const GroupOption& option, std::string_view value) {
       return value.find('=') != value.npos && !value.starts_with('=');
     case Kind::kVersion:
       return value.size() > 2 && value.size() <= 4 && value.starts_with("3.") && is_digits(value.substr(2));
+    case Kind::kReload:
+      return value == "strict" || value == "rolling";
     default:
       return true;
   }
+}
+
+// "4" or "2-8".
+bool parse_processes(const GroupOption& option, std::string_view value, GroupSpec* spec) {
+  const std::size_t dash = value.find('-', 1);
+  std::int64_t least = 0, most = 0;
+  if (!parse_number(option, value.substr(0, dash), &least)) return false;
+  if (dash != value.npos && (!parse_number(option, value.substr(dash + 1), &most) || most < least)) return false;
+  spec->processes = least;
+  spec->most_processes = most;
+  spec->processes_given = true;
+  return true;
 }
 
 bool parse_switch(std::string_view value, bool* out) {
@@ -324,6 +357,20 @@ bool get_option(ByteReader& reader, const GroupOption& option, GroupSpec* spec) 
   return spec->*option.number == unset || is_in_range(option, spec->*option.number);
 }
 
+void put_import(ByteWriter& writer, const Import& import) {
+  writer.u8(static_cast<std::uint8_t>(import.kind));
+  for (const std::string* value : {&import.script, &import.interpreter, &import.application_group})
+    put_text(writer, *value);
+}
+
+bool get_import(ByteReader& reader, Import* import) {
+  const std::uint8_t kind = reader.u8();
+  import->kind = static_cast<Import::Kind>(kind);
+  for (std::string* value : {&import->script, &import->interpreter, &import->application_group})
+    *value = get_text(reader);
+  return kind <= static_cast<std::uint8_t>(Import::Kind::kScript);
+}
+
 template <typename Item>
 bool fits(const ByteReader& reader, std::uint32_t count) {
   return reader.ok() && count <= reader.remaining() / sizeof(Item);
@@ -342,11 +389,12 @@ std::string wanted_value(const GroupOption& option) { return wanted(option); }
 base::Status set_option(GroupSpec* spec, std::string_view name, std::string_view value) {
   const GroupOption* option = find_option(name);
   if (option == nullptr) return unknown_option(name);
-  if (option->number != nullptr) {
+  if (option->kind == Kind::kProcesses) {
+    if (!parse_processes(*option, value, spec)) return wrong_value(*option, value);
+  } else if (option->number != nullptr) {
     std::int64_t parsed = 0;
     if (!parse_number(*option, value, &parsed)) return wrong_value(*option, value);
     spec->*option->number = parsed;
-    if (option->number == &GroupSpec::processes) spec->processes_given = true;
   } else if (option->flag != nullptr) {
     if (!parse_switch(value, &(spec->*option->flag))) return wrong_value(*option, value);
   } else {
@@ -373,7 +421,7 @@ base::Status validate(const GroupSpec& spec) {
 }
 
 bool same_options(const GroupSpec& a, const GroupSpec& b) {
-  if (a.processes_given != b.processes_given) return false;
+  if (a.processes_given != b.processes_given || a.most_processes != b.most_processes) return false;
   return std::all_of(std::begin(kOptions), std::end(kOptions), [&](const GroupOption& option) {
     if (option.text != nullptr) return a.*option.text == b.*option.text;
     if (option.number != nullptr) return a.*option.number == b.*option.number;
@@ -389,6 +437,7 @@ std::string encode(const Launch& launch) {
   writer.u16(static_cast<std::uint16_t>(std::size(kOptions)));
   put_text(writer, launch.spec.name);
   writer.u8(launch.spec.processes_given ? 1 : 0);
+  writer.i64(launch.spec.most_processes);
   for (const GroupOption& option : kOptions) put_option(writer, option, launch.spec);
   for (std::int64_t value : {launch.uid, launch.gid, launch.log_level, launch.generation, launch.default_timeout,
                              launch.mpm_processes, launch.mpm_threads})
@@ -402,6 +451,8 @@ std::string encode(const Launch& launch) {
     put_text(writer, *value);
   writer.u32(static_cast<std::uint32_t>(launch.environment.size()));
   for (const std::string& entry : launch.environment) put_text(writer, entry);
+  writer.u32(static_cast<std::uint32_t>(launch.imports.size()));
+  for (const Import& import : launch.imports) put_import(writer, import);
   return bytes;
 }
 
@@ -414,6 +465,8 @@ base::Result<Launch> decode_launch(std::span<const std::byte> bytes) {
   const std::uint8_t processes_given = reader.u8();
   if (processes_given > 1) return malformed("processes");
   launch.spec.processes_given = processes_given == 1;
+  launch.spec.most_processes = reader.i64();
+  if (launch.spec.most_processes < 0 || launch.spec.most_processes > INT_MAX) return malformed("processes");
   for (const GroupOption& option : kOptions)
     if (!get_option(reader, option, &launch.spec)) return malformed(option.name.data());
   for (std::int64_t* value : {&launch.uid, &launch.gid, &launch.log_level, &launch.generation, &launch.default_timeout,
@@ -430,6 +483,10 @@ base::Result<Launch> decode_launch(std::span<const std::byte> bytes) {
   count = reader.u32();
   if (!fits<std::uint32_t>(reader, count)) return malformed("its environment");
   for (; count > 0; --count) launch.environment.push_back(get_text(reader));
+  count = reader.u32();
+  if (!fits<std::uint32_t>(reader, count)) return malformed("its imports");
+  for (; count > 0; --count)
+    if (!get_import(reader, &launch.imports.emplace_back())) return malformed("its imports");
   if (!reader.ok() || reader.remaining() != 0) return malformed("its length");
   if (launch.log_level < 0 || launch.log_level > static_cast<std::int64_t>(base::Level::kTrace))
     return malformed("its log level");

@@ -18,7 +18,8 @@ namespace wire {
 struct GroupSpec {
   std::string name;
   std::int64_t processes = 1;
-  bool processes_given = false;  // wsgi.multiprocess is true when processes= is given at all
+  std::int64_t most_processes = 0;  // of processes=MIN-MAX; 0: no more than processes
+  bool processes_given = false;     // wsgi.multiprocess is true when processes= is given at all
   std::int64_t threads = 15;
   std::int64_t interpreters = 1;  // with a GIL each, for every application group
   std::string user, group, supplementary_groups;
@@ -36,6 +37,12 @@ struct GroupSpec {
   std::string socket_user, script_user, script_group;
   std::string env_file, setenv;
   bool server_metrics = false;
+  bool preload = true;
+  std::string reload = "strict";  // or "rolling"
+  std::int64_t scale_up_queue = 100'000, scale_down_idle = 60'000'000;
+  std::int64_t maximum_memory = 0, restart_jitter = 0;
+
+  std::int64_t max_processes() const { return most_processes > processes ? most_processes : processes; }
 };
 
 enum class OptionKind : std::uint8_t {
@@ -45,8 +52,10 @@ enum class OptionKind : std::uint8_t {
   kFile,       // absolute
   kVariable,   // NAME=VALUE; may be given several times: a line each
   kVersion,    // 3.X
+  kReload,     // strict or rolling
   kOnOff,
   kCount,            // whole number
+  kProcesses,        // whole number, or two of them: MIN-MAX
   kOctal,            // file mode bits
   kBytes,            // whole number, 0 = the default
   kSeconds,          // with fractions
@@ -82,6 +91,16 @@ base::Status validate(const GroupSpec& spec);
 // Equal in every option.
 bool same_options(const GroupSpec& a, const GroupSpec& b);
 
+// A script that the group's processes load before they serve.
+struct Import {
+  // kApplication: one that the configuration shows to be served here. kScript: WSGIImportScript's, whose failure
+  // holds nothing up.
+  enum class Kind : std::uint8_t { kApplication, kScript } kind = Kind::kApplication;
+  std::string script;             // absolute file name
+  std::string interpreter;        // "" = the main one
+  std::string application_group;  // what mod_wsgi.application_group tells
+};
+
 // Everything gatehoused needs to run a group: the spec and what the module resolved as root.
 struct Launch {
   GroupSpec spec;
@@ -99,6 +118,7 @@ struct Launch {
   std::string server_version, server_description, server_build_date, mpm_name;
   std::int64_t mpm_processes = 0, mpm_threads = 0;
   std::int64_t default_timeout = 60'000'000;  // httpd's Timeout, for socket-timeout 0
+  std::vector<Import> imports;                // in the configuration's order
 };
 
 // For gatehoused's standard start: both programs are of one version. decode_launch refuses (kDaemonStart) what

@@ -51,6 +51,9 @@ Launch full_launch() {
   launch.environment = {"PATH=/bin", "TZ=UTC"};
   launch.log_level = 6;
   launch.generation = 3;
+  CHECK_TRUE(set(&launch.spec, "processes", "2-5").empty());
+  launch.imports = {{wire::Import::Kind::kScript, "/srv/warm.wsgi", "blog", "blog"},
+                    {wire::Import::Kind::kApplication, "/srv/shop.wsgi", "", "example.org|/shop"}};
   return launch;
 }
 
@@ -96,8 +99,8 @@ TEST(GroupOptions, NumbersAcceptTheirBoundsAndNothingBeyond) {
 
 TEST(GroupOptions, ARefusalNamesOptionValueAndRange) {
   refuses("threads", "abc", "threads=abc: a whole number from 0 to 65533 is needed");
-  refuses("processes", "0", "processes=0: a whole number from 1 to 2147483647 is needed");
-  refuses("processes", "2x", "processes=2x: a whole number from 1 to 2147483647 is needed");
+  refuses("processes", "0", "processes=0: a whole number, or MIN-MAX, from 1 to 2147483647 is needed");
+  refuses("processes", "2x", "processes=2x: a whole number, or MIN-MAX, from 1 to 2147483647 is needed");
   refuses("queue-timeout", "-1", "queue-timeout=-1: a number of seconds from 0 to 2147483647 is needed");
   refuses("umask", "8", "umask=8: an octal number from 0 to 777 is needed");
   refuses("home", "srv", "home=srv: the absolute path of a directory is needed");
@@ -153,6 +156,29 @@ TEST(GroupOptions, GivingProcessesAtAllIsRemembered) {
   CHECK_FALSE(spec.processes_given);
   STRCMP_EQUAL("", set(&spec, "processes", "1").c_str());
   CHECK_TRUE(spec.processes_given);
+}
+
+TEST(GroupOptions, ProcessesMayBeARange) {
+  GroupSpec spec;
+  STRCMP_EQUAL("", set(&spec, "processes", "2-8").c_str());
+  LONGS_EQUAL(2, spec.processes);
+  LONGS_EQUAL(8, spec.max_processes());
+  CHECK_TRUE(spec.processes_given);
+  CHECK_FALSE(wire::same_options(spec, GroupSpec()));
+  STRCMP_EQUAL("", set(&spec, "processes", "3").c_str());
+  LONGS_EQUAL(3, spec.max_processes());
+}
+
+TEST(GroupOptions, ARangeOfProcessesGoesUpwards) {
+  accepts("processes", "4-4");
+  for (const char* value : {"8-2", "0-2", "2-", "-2", "2-8-9", "2-x", "2 - 8"})
+    CHECK_FALSE(refusal("processes", value).empty());
+}
+
+TEST(GroupOptions, ReloadIsStrictOrRolling) {
+  accepts("reload", "strict");
+  accepts("reload", "rolling");
+  refuses("reload", "never", "reload=never: strict or rolling is needed");
 }
 
 TEST(GroupOptions, SwitchesIgnoreCase) {
@@ -220,7 +246,7 @@ TEST(GroupOptions, EqualInEveryOption) {
     GroupSpec a, b;
     if (option.text != nullptr) b.*option.text = "other";
     if (option.number != nullptr) b.*option.number += 1;
-    if (option.flag != nullptr) b.*option.flag = true;
+    if (option.flag != nullptr) b.*option.flag = !(a.*option.flag);
     CHECK_TRUE(wire::same_options(a, a));
     CHECK_FALSE(wire::same_options(a, b));
   }
@@ -250,6 +276,10 @@ TEST(LaunchRecord, ComesBack) {
   LONGS_EQUAL(6, launch.log_level);
   LONGS_EQUAL(3, launch.generation);
   LONGS_EQUAL(60'000'000, launch.default_timeout);
+  LONGS_EQUAL(5, launch.spec.max_processes());
+  LONGS_EQUAL(2, launch.imports.size());
+  CHECK_TRUE(launch.imports[0].kind == wire::Import::Kind::kScript);
+  STRCMP_EQUAL("/srv/shop.wsgi", launch.imports[1].script.c_str());
   CHECK_TRUE(wire::encode(launch) == bytes);
 }
 
