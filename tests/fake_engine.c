@@ -183,6 +183,12 @@ static void stop(const char* reason) {
   if (host != NULL && host->log != NULL) host->log(host->context, GATEHOUSE_LOG_INFO, text_of(reason));
 }
 
+static int name_threads(char* into, size_t size) {
+  (void)size;
+  into[0] = '\0';
+  return 0;
+}
+
 static void publish_signal(int number) {
   (void)number;
   if (host != NULL && host->log != NULL)
@@ -202,6 +208,7 @@ static const struct gatehouse_engine_table table = {
     end_thread,
     stop,
     publish_signal,
+    name_threads,
 };
 
 const struct gatehouse_engine_table* gatehouse_engine(uint32_t abi) {

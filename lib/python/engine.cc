@@ -13,6 +13,7 @@
 #include "base/posix.h"
 #include "python/application.h"
 #include "python/exception.h"
+#include "python/forking.h"
 #include "python/interpreter.h"
 #include "python/metrics.h"
 #include "python/request.h"
@@ -48,8 +49,13 @@ int on_load(const gatehouse_target* target, gatehouse_error* error) noexcept {
   }
   Attach attach(*interpreter);
   LookupResult result = interpreter->scripts.find(attach.attached(), *interpreter, *target, nullptr);
-  if (result.lookup == Lookup::kReady) return 0;
-  fill(error, base::Message::kScriptImport, result.problem);
+  base::Message message = base::Message::kScriptImport;
+  if (result.lookup == Lookup::kReady) {
+    if (target->callable.size == 0) return 0;
+    message = base::Message::kCallableMissing;
+    if (find_callable(attach.attached(), *interpreter, result.globals, *target, nullptr, &result.problem)) return 0;
+  }
+  fill(error, message, result.problem);
   return -1;
 }
 
@@ -71,6 +77,16 @@ void on_handle(const gatehouse_request* abi, gatehouse_outcome* outcome) noexcep
 }
 
 void on_end_thread() noexcept { Runtime::get().end_thread(); }
+
+int on_name_threads(char* into, size_t size) noexcept {
+  std::string names;
+  const int count = name_threads(Runtime::get().interpreters(), &names);
+  const std::size_t length = std::min(names.size(), size - 1);
+  std::memcpy(into, names.data(), length);
+  into[length] = '\0';
+  return count;
+}
+
 void on_stop(const char* reason) noexcept { Runtime::get().stop(reason != nullptr ? reason : ""); }
 void on_publish_signal(int number) noexcept { Runtime::get().publish_signal(number); }
 
@@ -94,7 +110,8 @@ constinit gatehouse_engine_table table = {sizeof(gatehouse_engine_table),
                                           on_handle,
                                           on_end_thread,
                                           on_stop,
-                                          on_publish_signal};
+                                          on_publish_signal,
+                                          on_name_threads};
 
 }  // namespace
 }  // namespace python

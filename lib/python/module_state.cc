@@ -3,6 +3,7 @@
 
 #include "python/api.h"
 #include "python/file_wrapper.h"
+#include "python/forking.h"
 #include "python/input.h"
 #include "python/log_stream.h"
 #include "python/response_callable.h"
@@ -158,6 +159,9 @@ bool ModuleState::add_modules() {
   if (!active_requests || !add_mod_wsgi_names(mod_wsgi, active_requests) || !add_apache_names(apache)) return false;
   if (!add_int(mod_wsgi, "maximum_processes", settings.processes)) return false;
   if (!add_int(mod_wsgi, "threads_per_process", settings.threads)) return false;
+  fork_subscribers = Ref::steal(PyList_New(0));
+  Attached attached = Attached::in_slot();
+  if (!fork_subscribers || !add_subscribe_fork(attached, mod_wsgi, fork_subscribers)) return false;
   Borrowed modules(PyImport_GetModuleDict());
   return set_item(modules, "mod_wsgi", mod_wsgi) && set_item(modules, "apache", apache);
 }

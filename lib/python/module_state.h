@@ -49,6 +49,8 @@ struct ModuleState {
   Ref format_exception;  // traceback.format_exception
   Ref compile;           // builtins.compile
 
+  Ref fork_subscribers;  // list, see forking.h
+
   Ref close_name;
   Ref reload_required_name;
   Ref request_id_name;  // "mod_wsgi.request_id"

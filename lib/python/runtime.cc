@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/posix.h"
 #include "python/exception.h"
+#include "python/forking.h"
 #include "python/metrics.h"
 #include "python/python_config.h"
 #include "python/restriction.h"
@@ -158,6 +159,8 @@ void Runtime::after_fork_child(const gatehouse_host& host) {
   restart_recorders();
   PyOS_AfterFork_Child();
   host_forks_ = false;
+  Attached attached = Attached::in_slot();
+  run_fork_subscribers(attached, interpreters_.main().objects.fork_subscribers);
   PyEval_SaveThread();
 }
 

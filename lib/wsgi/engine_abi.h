@@ -282,7 +282,8 @@ struct gatehouse_engine_table {
   void (*before_fork)(void);
   void (*after_fork_parent)(void);
   void (*after_fork_child)(const struct gatehouse_host* host);
-  /* Imports a script ahead of its first request. 0, or -1: logged through the host, error filled. */
+  /* Imports a script ahead of its first request, and looks for the callable in it unless that is empty. 0, or -1:
+   * logged through the host, error filled. */
   int (*load)(const struct gatehouse_target* target, struct gatehouse_error* error);
   /* Runs one request from start to end on the calling thread: loads or reloads the script, calls the
    * application, iterates, closes. Any thread, many at once. */
@@ -295,6 +296,9 @@ struct gatehouse_engine_table {
   /* Tells the application's subscribers of a signal (event process_signal), in every interpreter. Runs Python and
    * blocks for as long as they do. Any thread that may call handle; not beside stop. */
   void (*publish_signal)(int number);
+  /* Names of Python's threads but the calling one, in all interpreters, with ", " between; cut to fit, a string.
+   * Returns their number. Between start and the first handle(), on the thread that called start. */
+  int (*name_threads)(char* into, size_t size);
 };
 
 /* The one exported symbol of an engine. NULL when abi is not the engine's. */

@@ -156,7 +156,7 @@ static_assert(offsetof(gatehouse_outcome, size) == 0);
 static_assert(offsetof(gatehouse_outcome, result) == 4);
 static_assert(offsetof(gatehouse_outcome, status) == 8);
 
-static_assert(sizeof(gatehouse_engine_table) == 88);
+static_assert(sizeof(gatehouse_engine_table) == 96);
 static_assert(offsetof(gatehouse_engine_table, size) == 0);
 static_assert(offsetof(gatehouse_engine_table, abi) == 4);
 static_assert(offsetof(gatehouse_engine_table, python_version) == 8);
@@ -169,6 +169,7 @@ static_assert(offsetof(gatehouse_engine_table, handle) == 56);
 static_assert(offsetof(gatehouse_engine_table, end_thread) == 64);
 static_assert(offsetof(gatehouse_engine_table, stop) == 72);
 static_assert(offsetof(gatehouse_engine_table, publish_signal) == 80);
+static_assert(offsetof(gatehouse_engine_table, name_threads) == 88);
 
 // What travels as a number keeps its number.
 static_assert(GATEHOUSE_LOG_CRITICAL == 2 && GATEHOUSE_LOG_ERROR == 3 && GATEHOUSE_LOG_WARNING == 4 &&
