@@ -91,10 +91,19 @@ struct InterpreterSection {
   std::string place;
 };
 
+// One WSGIImportScript. Groups as written: %{GLOBAL} or a name.
+struct ImportScript {
+  std::string path, process_group, application_group;
+  const server_rec* server;
+  std::string place;
+};
+
 // The configuration being read or in force.
 struct Configuration {
   apr_pool_t* pool = nullptr;
   std::vector<DaemonGroup*> groups;
+  std::vector<ImportScript> import_scripts;
+  std::vector<wire::Import> embedded_imports;  // what httpd children load ahead
   wsgi::PythonSettings python;     // of python_directives.h
   const char* httpd_version = "";  // "2.4.62", of the httpd that runs
 

@@ -23,8 +23,8 @@ using base::Deadline;
 using base::Message;
 using base::Micros;
 
-constexpr int kMaxLost = 3;       // workers that die before they enter the application
-constexpr int kMaxDeclined = 64;  // workers that have stale code
+constexpr int kMaxLost = 3;         // workers that die before they enter the application
+constexpr int kMaxDeclined = 1000;  // workers that have stale code; each says so once and then pauses
 // What fits into the empty socket of a kept channel without waiting.
 constexpr std::size_t kMostOnKept = 96u << 10;
 // The queue's socket says POLLOUT only when three quarters of it are empty; a place may be free before.

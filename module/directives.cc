@@ -207,6 +207,36 @@ const char* on_script_alias(cmd_parms* cmd, void* /*config*/, const char* argume
   return nullptr;
 }
 
+// --- WSGIImportScript
+
+const char* on_import_script(cmd_parms* cmd, void* /*config*/, const char* arguments) noexcept {
+  OptionReader reader(arguments);
+  ImportScript script;
+  script.path = reader.word();
+  script.server = cmd->server;
+  script.place = place_of(cmd);
+  if (script.path.empty()) return refuse(cmd, Message::kDirectiveValue, "needs the path of a script first");
+  OptionReader::Option option;
+  for (;;) {
+    const OptionReader::Found found = reader.option(&option);
+    if (found == OptionReader::Found::kEnd) break;
+    if (found == OptionReader::Found::kMalformed)
+      return refuse(cmd, Message::kDirectiveOption, "%s: \"%s\" is no option of the form name=value",
+                    script.path.c_str(), option.name.c_str());
+    if (option.name != "process-group" && option.name != "application-group")
+      return refuse(cmd, Message::kDirectiveOption,
+                    "%s: there is no option \"%s\"; there are process-group and application-group", script.path.c_str(),
+                    option.name.c_str());
+    (option.name == "process-group" ? script.process_group : script.application_group) = option.value;
+  }
+  if (script.process_group.empty() || script.application_group.empty())
+    return refuse(cmd, Message::kDirectiveOption, "%s: %s-group= is required; %%{GLOBAL} is %s", script.path.c_str(),
+                  script.process_group.empty() ? "process" : "application",
+                  script.process_group.empty() ? "embedded mode" : "the main interpreter");
+  configuration()->import_scripts.push_back(std::move(script));
+  return nullptr;
+}
+
 // --- WSGIDaemonProcess
 
 const wire::GroupOption* group_option(std::string_view name) {

@@ -113,6 +113,7 @@ std::int32_t own_thread_id() {
 // Does the configuration show an application that is embedded? Sections may send a request elsewhere, so with a
 // WSGIProcessGroup in one of them nothing is certain, and Python waits for the first request.
 bool shows_embedded_application(server_rec* main_server) {
+  if (!configuration()->embedded_imports.empty()) return true;
   if (!configuration()->section_process_groups.empty()) return false;
   for (const server_rec* server = main_server; server != nullptr; server = server->next) {
     const char* of_server = directory_config(server).process_group;
@@ -160,7 +161,7 @@ void make_host(apr_pool_t* pool, server_rec* main_server) {
   engine_host.server = pool_new<gatehouse_server>(pool, describe_server());
   engine_host.log_level = ap_get_server_module_loglevel(main_server, APLOG_MODULE_INDEX);
   if (config.server_metrics == Switch::kOn) engine_host.visit_server = on_visit_server;
-  host->python = new PythonThread(choice->engine, python, engine_host);
+  host->python = new PythonThread(choice->engine, python, engine_host, configuration()->embedded_imports);
 }
 
 const gatehouse_engine_table* engine() {

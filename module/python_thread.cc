@@ -81,8 +81,23 @@ base::Status PythonThread::start_engine() {
     return base::Error{base::Message::kEmbeddedStart, 0, std::string("Python could not be started: ") + error.text};
   base::log(base::Message::kEmbeddedStarted, "Python %s was started for embedded applications",
             table.value()->python_version);
+  load_imports(*table.value());
   table_.store(table.value(), std::memory_order_release);
   return base::ok();
+}
+
+void PythonThread::load_imports(const gatehouse_engine_table& table) {
+  const auto text = [](const std::string& string) { return gatehouse_text{string.data(), string.size()}; };
+  for (const wire::Import& import : imports_) {
+    gatehouse_target target{};
+    target.size = sizeof target;
+    target.script = text(import.script);
+    target.interpreter = text(import.interpreter);
+    target.application_group = text(import.application_group);
+    gatehouse_error error{};
+    error.size = sizeof error;
+    table.load(&target, &error);
+  }
 }
 
 void PythonThread::become(State state) {

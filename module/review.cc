@@ -6,6 +6,7 @@
 #include "module/config.h"
 #include "module/doctor.h"
 #include "module/group_names.h"
+#include "module/imports.h"
 #include "module/launch.h"
 #include "module/python_directives.h"
 
@@ -125,6 +126,12 @@ base::Status resolve_groups(server_rec* main_server) {
   for_each_alias(main_server, [&](const server_rec& server, const ScriptAlias& alias) {
     mounts.push_back(mount_of(server, alias));
   });
+  for (const ImportScript& script : configuration()->import_scripts) {
+    Mount mount;
+    mount.process_group = script.process_group == kGlobal ? "" : std::string_view(script.process_group);
+    mount.application_group = script.application_group;
+    mounts.push_back(mount);
+  }
   for (DaemonGroup* group : configuration()->groups) {
     base::Result<wire::Launch> launch = resolve_launch(*group, main_server);
     if (!launch) {
@@ -135,7 +142,7 @@ base::Status resolve_groups(server_rec* main_server) {
     group->launch = std::move(launch.value());
     group->one_application_group = hosts_one(*group, mounts);
   }
-  return base::ok();
+  return resolve_imports(main_server);
 }
 
 void review_configuration(server_rec* main_server) {
