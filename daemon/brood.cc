@@ -7,9 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <span>
+
 namespace gatehoused {
 
-base::Result<Brood> Brood::hatch(ZygoteInheritance inheritance, int id) {
+base::Result<Brood> Brood::hatch(ZygoteInheritance inheritance, LoadPlan plan, int id) {
   base::Result<std::pair<base::UniqueFd, base::UniqueFd>> command = base::socket_pair(SOCK_SEQPACKET);
   if (!command) return command.error();
   int leash[2];
@@ -21,19 +23,21 @@ base::Result<Brood> Brood::hatch(ZygoteInheritance inheritance, int id) {
   brood.leash_ = base::UniqueFd(leash[1]);
   brood.command_ = std::move(command->first);
   brood.started_ = base::now();
+  brood.plan_ = std::make_unique<const LoadPlan>(std::move(plan));
 
   inheritance.command = command->second.get();
   inheritance.leash = read_end.get();
   inheritance.supervisor = getpid();
+  inheritance.plan = brood.plan_.get();
   brood.zygote_ = fork();
   if (brood.zygote_ < 0) return base::os_error(base::Message::kForkFailed, "the zygote could not be forked");
   if (brood.zygote_ == 0) run_zygote(inheritance);
   return brood;
 }
 
-bool Brood::order_fork(std::size_t slot) {
-  const ForkCommand command{static_cast<std::uint32_t>(slot)};
-  return send(command_.get(), &command, sizeof command, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof command;
+bool Brood::order_fork(std::size_t slot, int line) {
+  const ForkOrder order{static_cast<std::uint32_t>(slot)};
+  return base::send_with_fd(command_.get(), std::as_bytes(std::span(&order, 1)), line, MSG_DONTWAIT) == sizeof order;
 }
 
 void Brood::deafen() {

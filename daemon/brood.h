@@ -6,6 +6,9 @@
 
 #include <sys/types.h>
 
+#include <memory>
+#include <vector>
+
 #include "base/posix.h"
 #include "base/result.h"
 #include "daemon/zygote.h"
@@ -14,8 +17,9 @@ namespace gatehoused {
 
 class Brood {
  public:
-  // Forks a zygote (which never returns from this call). id tells broods apart. kForkFailed, kSystemCall.
-  static base::Result<Brood> hatch(ZygoteInheritance inheritance, int id);
+  // Forks a zygote (which never returns from this call) that loads the plan. id tells broods apart. kForkFailed,
+  // kSystemCall.
+  static base::Result<Brood> hatch(ZygoteInheritance inheritance, LoadPlan plan, int id);
 
   int id() const { return id_; }
   pid_t zygote() const { return zygote_; }
@@ -23,7 +27,8 @@ class Brood {
 
   // Readable: ZygoteReport, or end-of-file; -1 after deafen().
   int reports() const { return command_.get(); }
-  bool order_fork(std::size_t slot);  // false: the zygote is gone, or does not keep up
+  // line: the worker's end. False: the zygote is gone, or does not keep up.
+  bool order_fork(std::size_t slot, int line);
   // The zygote has closed its end: it has ended, or is made to.
   void deafen();
 
@@ -38,8 +43,22 @@ class Brood {
   // cannot be given to another while a child of ours is in it, and only then is it signalled.
   void kill_all() const;
 
-  bool up = false;      // the zygote has reported that it started
-  bool ending = false;  // no more forks
+  // The import of a zygote's report; nullptr for nonsense.
+  const PlannedImport* import_at(std::size_t place) const {
+    return place < plan_->imports.size() ? &plan_->imports[place] : nullptr;
+  }
+  bool is_first() const { return plan_->is_first; }
+
+  enum class Stage : std::uint8_t {
+    kStarting,   // Python starts, or the plan waits for its time
+    kLoading,    // the plan is being loaded
+    kWarmingUp,  // workers can be forked; not enough of them are ready to take over
+    kServing
+  } stage = Stage::kStarting;
+  base::Micros loading_since{};
+  ScriptVersion importing;            // the last import that began
+  std::vector<ScriptVersion> loaded;  // by the zygote
+  bool ending = false;                // no more forks
   base::Deadline kill_at = base::Deadline::never();
   bool killed = false;  // kill_at has passed once
 
@@ -49,6 +68,7 @@ class Brood {
   pid_t zygote_ = 0;  // and the number of its process group and session
   bool zygote_reaped_ = false;
   base::Micros started_{};
+  std::unique_ptr<const LoadPlan> plan_;
   base::UniqueFd command_;
   base::UniqueFd leash_;  // write end
 };

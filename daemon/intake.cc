@@ -49,7 +49,7 @@ bool Intake::watch_queue() {
 
 void Intake::requeue() {
   const base::MutexLock lock(place_);
-  if (closed_.load()) return;
+  if (closed_.load() || paused_) return;
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue_, nullptr);
   watch_queue();
 }
@@ -98,6 +98,21 @@ Intake::Receipt Intake::receive_ticket(wire::Ticket* ticket, int* channel) {
 
 bool Intake::has_ended() const {
   return closed_.load() || (base::wait_for(queue_, 0, base::Deadline::at(base::now())) & (POLLHUP | POLLNVAL)) != 0;
+}
+
+void Intake::pause() {
+  const base::MutexLock lock(place_);
+  if (closed_.load() || paused_) return;
+  paused_ = true;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue_, nullptr);
+}
+
+// Whatever has come meanwhile is seen by the set when the queue is put in.
+void Intake::resume() {
+  const base::MutexLock lock(place_);
+  if (closed_.load() || !paused_) return;
+  paused_ = false;
+  watch_queue();
 }
 
 void Intake::close() {

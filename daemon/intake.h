@@ -37,6 +37,12 @@ class Intake {
   // Threads that wait in take(). A hint.
   std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
+  // Takes no tickets for now: they stay in the queue for others. A take() that has been woken for one takes it, for
+  // nobody else was. Any thread, any number of times.
+  void pause();
+  // The end of pause(), unless close() was called.
+  void resume();
+
   // Leaves the queue: every take(), waiting or to come, returns kEnd unless it has something already; idle channels are
   // closed. Any thread, any number of times.
   void close();
@@ -66,6 +72,7 @@ class Intake {
   base::UniqueFd stop_;  // eventfd, for ever readable after close()
   KeptChannels kept_;
   base::Mutex place_;  // of the queue in the set
+  bool paused_ GH_GUARDED_BY(place_) = false;
   std::atomic<std::size_t> waiting_ = 0;
   std::atomic<bool> closed_ = false;
 };

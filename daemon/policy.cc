@@ -26,12 +26,27 @@ std::size_t forks_due(const Census& census, const Backoff& backoff, Micros now) 
   return std::min(census.wanted - census.taking, census.free_slots);
 }
 
-std::size_t slots_for(std::size_t processes) { return 3 * processes + 1; }
+std::size_t slots_for(std::size_t processes) { return 4 * processes + 2; }
+
+Micros load_delay(int failures) {
+  constexpr Micros kFirst = std::chrono::seconds(1), kLongest = std::chrono::seconds(30);
+  return std::min(kLongest, kFirst * (1 << std::clamp(failures - 1, 0, 5)));
+}
+
+Deadline load_deadline(const wire::GroupSpec& spec, bool is_first, Micros since) {
+  if (spec.startup_timeout > 0) return Deadline::at(since + Micros(spec.startup_timeout));
+  return is_first ? Deadline::never() : Deadline::at(since + kReloadLimit);
+}
 
 Micros time_to_finish(Ending ending, const wire::GroupSpec& spec) {
   // shutdown-timeout=0 asks for no hurry, not for a process that outlives httpd.
   if (ending == Ending::kPeaceful || spec.shutdown_timeout <= 0) return kLeavingLimit;
   return Micros(spec.shutdown_timeout);
+}
+
+Micros time_to_retire(const wire::GroupSpec& spec) {
+  static const std::int64_t unset = wire::GroupSpec().graceful_timeout;
+  return spec.graceful_timeout == unset ? kLeavingLimit : Micros(spec.graceful_timeout);
 }
 
 }  // namespace gatehoused

@@ -37,10 +37,17 @@ struct Backoff {
 Backoff after_death(Backoff backoff, Micros lived, Micros now);
 inline bool may_start(const Backoff& backoff, Micros now) { return now >= backoff.not_before; }
 
-// A group as it stands.
+// After so many attempts in a row to load the same code, when the next one is due: after 1 s, doubled each time up to
+// 30 s. A change of the code makes it due at once.
+Micros load_delay(int failures);
+// How long a generation may take to load; never for the first one of a group without startup-timeout=.
+inline constexpr Micros kReloadLimit = std::chrono::seconds(30);
+Deadline load_deadline(const wire::GroupSpec& spec, bool is_first, Micros since);
+
+// A generation as it stands.
 struct Census {
   std::size_t wanted = 0;      // processes=
-  std::size_t taking = 0;      // workers that take tickets, or are about to
+  std::size_t taking = 0;      // workers that take tickets, or are about to; without those that want relief
   std::size_t free_slots = 0;  // of the slot table
   bool zygote_up = false;
   bool ending = false;  // the group finishes or stops
@@ -48,7 +55,7 @@ struct Census {
 // How many workers to fork now. More than wanted exist only while some are leaving.
 std::size_t forks_due(const Census& census, const Backoff& backoff, Micros now);
 
-// Slots for the workers of a group: those wanted, those they replace, and a few that are slow to leave.
+// Slots for the workers of a group: those wanted, those they replace, and two such sets that are slow to leave.
 std::size_t slots_for(std::size_t processes);
 
 enum class Ending {
@@ -57,5 +64,7 @@ enum class Ending {
 };
 // How long a worker may take to finish what it holds.
 Micros time_to_finish(Ending ending, const wire::GroupSpec& spec);
+// The same for one that a newer generation has replaced: graceful-timeout=, or kLeavingLimit where it is not set.
+Micros time_to_retire(const wire::GroupSpec& spec);
 
 }  // namespace gatehoused

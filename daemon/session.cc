@@ -496,6 +496,11 @@ Served Session::run(std::size_t peeked) {
   if (context_.slot != nullptr) describe(*context_.slot, head_.summary);
   gatehouse_outcome outcome{sizeof outcome, GATEHOUSE_FAILED, 500};
   handle(&outcome);
+  if (outcome.result == GATEHOUSE_DECLINED && context_.changed != nullptr && context_.changed->may_serve(head_)) {
+    head_.target_flags &= ~std::uint32_t{GATEHOUSE_RELOAD | GATEHOUSE_DECLINE_STALE};
+    outcome = {sizeof outcome, GATEHOUSE_FAILED, 500};
+    handle(&outcome);
+  }
   return end(outcome);
 }
 

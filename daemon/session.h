@@ -18,6 +18,16 @@
 
 namespace gatehoused {
 
+// Decides about a request whose script has changed since it was loaded. Called by the thread that serves it.
+class ChangedCode {
+ public:
+  // True: the old code answers it. False: it is given back, unstarted.
+  virtual bool may_serve(const wire::RequestHead& head) = 0;
+
+ protected:
+  ~ChangedCode() = default;
+};
+
 // What a worker thread serves with; lives as long as the thread.
 struct SessionContext {
   const gatehouse_engine_table* engine;
@@ -26,6 +36,7 @@ struct SessionContext {
   std::int32_t thread_id;    // mod_wsgi.thread_id
   Intake* intake = nullptr;  // where channels are kept; nullptr: none is
   std::uint16_t worker = 0;  // as END tells
+  ChangedCode* changed = nullptr;  // nullptr: changed code is never served
 };
 
 // A thread's memory from one request to the next. Grows to what a request needs; shrinks after large ones.
@@ -47,7 +58,7 @@ class SessionBuffers {
 enum class Served {
   kDone,  // answered, failed or dropped: the caller closes the channel
   kKept,  // answered, or nothing came; the channel is intake->kept()'s and the caller finishes it there
-  kStale  // the engine declined, its code is old: the request was given back and the worker must leave the queue
+  kStale  // its code is old: it was given back; the caller closes the channel
 };
 
 // Serves one ticket from start to end. Blocks; each wait for the child is bounded by socket-timeout. A ticket past its

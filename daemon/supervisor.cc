@@ -23,32 +23,9 @@ using base::Message;
 
 // Events of one kind that are handled before the others have their turn.
 constexpr int kBurst = 64;
+constexpr std::size_t kMostLoaded = 1024;
 
 double seconds(Micros duration) { return static_cast<double>(duration.count()) / 1e6; }
-
-// One LeavingNotice with the kernel's word for who sent it. False: none, or none that is whole.
-bool receive_notice(int socket, LeavingNotice* notice, pid_t* sender, bool* any) {
-  iovec piece{notice, sizeof *notice};
-  // Room for the credentials only: descriptors that someone attaches are not received.
-  union {
-    cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(ucred))];
-  } control{};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = sizeof control.bytes;
-  const ssize_t got = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  *any = got >= 0;
-  const cmsghdr* part = CMSG_FIRSTHDR(&message);
-  if (got != sizeof *notice || part == nullptr || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS)
-    return false;
-  ucred credentials;
-  std::memcpy(&credentials, CMSG_DATA(part), sizeof credentials);
-  *sender = credentials.pid;
-  return true;
-}
 
 }  // namespace
 
@@ -70,28 +47,20 @@ base::Result<Supervisor> Supervisor::create(const wire::Launch& launch, base::Un
   // Ctrl-C and hang-up of a terminal are httpd's to act upon.
   for (int number : {SIGINT, SIGHUP, SIGPIPE}) signal(number, SIG_IGN);
 
-  const std::size_t processes = static_cast<std::size_t>(std::max<std::int64_t>(launch.spec.processes, 1));
+  const std::size_t processes = static_cast<std::size_t>(std::max<std::int64_t>(launch.spec.max_processes(), 1));
   const std::size_t threads = static_cast<std::size_t>(std::max<std::int64_t>(launch.spec.threads, 1));
   base::Result<SlotTable> slots = SlotTable::create(slots_for(processes), threads);
   if (!slots) return slots.error();
-  base::Result<std::pair<base::UniqueFd, base::UniqueFd>> notices = base::socket_pair(SOCK_SEQPACKET);
-  if (!notices) return notices.error();
-  const int on = 1;
-  if (setsockopt(notices->first.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0)
-    return base::os_error(Message::kSystemCall, "SO_PASSCRED failed");
-  return Supervisor(launch, std::move(control), std::move(queue), std::move(signals).value(), std::move(slots).value(),
-                    std::move(notices).value());
+  return Supervisor(launch, std::move(control), std::move(queue), std::move(signals).value(), std::move(slots).value());
 }
 
 Supervisor::Supervisor(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue, SignalPipe signals,
-                       SlotTable slots, std::pair<base::UniqueFd, base::UniqueFd> notices)
+                       SlotTable slots)
     : launch_(launch),
       control_(std::move(control)),
       queue_(std::move(queue)),
       signals_(std::move(signals)),
       slots_(std::move(slots)),
-      notices_(std::move(notices.first)),
-      notify_(std::move(notices.second)),
       workers_(slots_.workers()) {}
 
 void Supervisor::run() {
@@ -109,18 +78,20 @@ void Supervisor::run() {
 void Supervisor::wait_and_handle() {
   std::vector<pollfd> events = {{control_.get(), POLLIN, 0},
                                 {signals_.fd(), POLLIN, 0},
-                                {notices_.get(), POLLIN, 0},
                                 {queue_ended_ ? -1 : queue_.get(), static_cast<short>(refusing() ? POLLIN : 0), 0}};
   const std::size_t fixed = events.size();
   for (const Brood& brood : broods_) events.push_back({brood.reports(), POLLIN, 0});
+  const std::size_t lines = events.size();
+  for (const Worker& worker : workers_) events.push_back({worker.line.get(), POLLIN, 0});
   if (poll(events.data(), events.size(), next_act().poll_timeout()) <= 0) return;
 
   // Reports first: they tell how a zygote's workers ended, before its own end is handled.
-  for (std::size_t i = fixed; i < events.size(); ++i)
+  for (std::size_t i = fixed; i < lines; ++i)
     if (events[i].revents != 0) on_reports(broods_[i - fixed]);
-  if (events[2].revents != 0) on_notice();
+  for (std::size_t i = lines; i < events.size(); ++i)
+    if (events[i].revents != 0) on_line(i - lines);
   if (events[1].revents != 0) on_signals();
-  if (events[3].revents != 0) on_queue();
+  if (events[2].revents != 0) on_queue();
   if (events[0].revents != 0) on_control();
 }
 
@@ -145,17 +116,61 @@ void Supervisor::on_signals() {
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) on_child_ended(pid, status);
 }
 
-void Supervisor::on_notice() {
-  for (int i = 0; i < kBurst; ++i) {
-    LeavingNotice notice{};
-    pid_t sender = 0;
-    bool any = false;
-    const bool whole = receive_notice(notices_.get(), &notice, &sender, &any);
-    if (!any) return;
-    if (!whole || notice.slot >= workers_.size()) continue;
-    Worker& worker = workers_[notice.slot];
-    if (worker.pid == 0 && worker.state == Worker::State::kForking) worker.pid = sender;
-    if (worker.pid == sender) on_worker_leaving(notice.slot);
+void Supervisor::on_line(std::size_t slot) {
+  WorkerNotice notice;
+  for (int i = 0; i < kBurst && workers_[slot].line.valid(); ++i) {
+    switch (hear(workers_[slot].line.get(), &notice)) {
+      case Heard::kMessage:
+        on_notice(slot, notice);
+        break;
+      case Heard::kNothing:
+        return;
+      case Heard::kEnd:
+        workers_[slot].line.reset();
+    }
+  }
+}
+
+void Supervisor::on_notice(std::size_t slot, const WorkerNotice& notice) {
+  Worker& worker = workers_[slot];
+  switch (notice.kind) {
+    case WorkerNotice::Kind::kReady:
+      if (worker.state == Worker::State::kForking || worker.state == Worker::State::kLoading)
+        worker.state = Worker::State::kTaking;
+      return;
+    case WorkerNotice::Kind::kImportFailed:
+      if (Brood* brood = brood_of(worker.brood)) brood->importing = {notice.change.script, notice.change.mtime_us};
+      return;
+    case WorkerNotice::Kind::kStale:
+      return on_stale(slot, notice.change);
+    case WorkerNotice::Kind::kRelief:
+      worker.wants_relief = true;
+      return;
+    case WorkerNotice::Kind::kLeaving:
+      return on_worker_leaving(slot, notice.reason);
+  }
+}
+
+void Supervisor::on_stale(std::size_t slot, const ScriptChange& change) {
+  if (ending_) {
+    tell(workers_[slot].line.get(), WorkerOrder{WorkerOrder::Kind::kServe, 0, {{change.script, change.mtime_us}}});
+    return;
+  }
+  const Brood* const brood = brood_of(workers_[slot].brood);
+  if (brood == nullptr || brood->ending) return;
+  switch (changes_.notice(change)) {
+    case Changes::Answer::kWait:
+      return;
+    case Changes::Answer::kServeOld:
+      tell(workers_[slot].line.get(), WorkerOrder{WorkerOrder::Kind::kServe, 0, changes_.failed()});
+      return;
+    case Changes::Answer::kNews:
+      base::log(Message::kCodeChanged, "group '%s': script %s has changed; its new code is loaded", group(),
+                change.script.c_str());
+      if (launch_.spec.reload != "rolling") tell_all(*brood, {WorkerOrder::Kind::kPause, 0, {}});
+      // One that waits for its time was for older code.
+      if (Brood* const next = coming(); next != nullptr && next->stage == Brood::Stage::kStarting)
+        next->release(base::Deadline::at(base::now()));
   }
 }
 
@@ -189,33 +204,51 @@ void Supervisor::on_reports(Brood& brood) {
 }
 
 void Supervisor::on_report(Brood& brood, const ZygoteReport& report) {
-  if (report.event == ZygoteEvent::kStarted) {
-    brood.up = true;
-    start_failed_ = false;
-    base::log(Message::kGroupStarted, "group '%s' started Python in %.2f s", group(),
-              seconds(base::now() - brood.started()));
-    return;
-  }
-  if (report.slot >= workers_.size() || workers_[report.slot].brood != brood.id()) return;
-  Worker& worker = workers_[report.slot];
+  const PlannedImport* const import = brood.import_at(report.slot);
   switch (report.event) {
+    case ZygoteEvent::kStarted:
+      base::log(Message::kGroupStarted, "group '%s' started Python in %.2f s", group(),
+                seconds(base::now() - brood.started()));
+      return;
+    case ZygoteEvent::kLoading:
+      if (brood.stage != Brood::Stage::kStarting) return;
+      brood.stage = Brood::Stage::kLoading;
+      brood.loading_since = base::now();
+      return;
+    case ZygoteEvent::kImporting:
+      if (import != nullptr) brood.importing = {import->import.script, report.mtime_us};
+      return;
+    case ZygoteEvent::kImported:
+      if (import != nullptr && brood.loaded.size() < kMostLoaded)
+        brood.loaded.push_back({import->import.script, report.mtime_us});
+      return;
+    case ZygoteEvent::kImportFailed:
+      return;
+    case ZygoteEvent::kLoaded:
+      if (brood.stage == Brood::Stage::kLoading) brood.stage = Brood::Stage::kWarmingUp;
+      return;
     case ZygoteEvent::kForked:
-      if (worker.state != Worker::State::kForking) return;
-      worker.state = Worker::State::kTaking;
-      worker.pid = report.pid;
-      base::log(Message::kWorkerStarted, "worker %d of group '%s' started", static_cast<int>(worker.pid), group());
-      return;
     case ZygoteEvent::kForkFailed:
-      if (worker.state != Worker::State::kForking) return;
-      worker = {};
-      worker_backoff_ = after_death(worker_backoff_, Micros(0), base::now());
-      base::log({Message::kForkFailed, report.status, "a worker of group '" + launch_.spec.name + "' was not forked"});
-      return;
     case ZygoteEvent::kWorkerEnded:
-      if (worker.state != Worker::State::kNone && worker.pid == report.pid) on_worker_ended(report.slot, report.status);
-      return;
-    default:
-      return;
+      if (report.slot < workers_.size() && workers_[report.slot].brood == brood.id()) on_worker_report(report);
+  }
+}
+
+void Supervisor::on_worker_report(const ZygoteReport& report) {
+  Worker& worker = workers_[report.slot];
+  if (worker.state == Worker::State::kNone) return;
+  if (report.event == ZygoteEvent::kForked) {
+    if (worker.pid != 0) return;
+    worker.pid = report.pid;
+    if (worker.state == Worker::State::kForking) worker.state = Worker::State::kLoading;
+    base::log(Message::kWorkerStarted, "worker %d of group '%s' started", static_cast<int>(worker.pid), group());
+  } else if (report.event == ZygoteEvent::kForkFailed) {
+    if (worker.pid != 0) return;
+    worker = {};
+    worker_backoff_ = after_death(worker_backoff_, Micros(0), base::now());
+    base::log({Message::kForkFailed, report.status, "a worker of group '" + launch_.spec.name + "' was not forked"});
+  } else if (worker.pid == report.pid) {
+    on_worker_ended(report.slot, report.status);
   }
 }
 
@@ -233,40 +266,49 @@ void Supervisor::on_zygote_ended(Brood& brood, int status) {
   if (brood.reports() >= 0) on_reports(brood);
   brood.zygote_ended();
   for (Worker& worker : workers_)
-    if (worker.brood == brood.id() && worker.state == Worker::State::kForking) worker = {};
+    if (worker.brood == brood.id() && worker.pid == 0) worker = {};
 
-  const bool logged = WIFEXITED(status) && WEXITSTATUS(status) == kStartFailed;
+  const int exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  const bool logged = exit_status == kStartFailed || exit_status == kLoadFailed || exit_status == kUnforkable;
   if (!brood.released() && !logged) {
     base::log(Message::kZygoteDied, "the zygote %d of group '%s' %s after %.1f s", static_cast<int>(brood.zygote()),
               group(), (text_of_wait_status(status) + oom_.explain(status)).c_str(),
               seconds(base::now() - brood.started()));
   }
-  if (!brood.up) start_failed_ = true;
-  if (!brood.ending) {
-    const Micros lived = brood.up ? base::now() - brood.started() : Micros(0);
-    zygote_backoff_ = after_death(zygote_backoff_, lived, base::now());
+  if (brood.ending) {
+    // As it was meant to be.
+  } else if (exit_status == kUnforkable && !preload_unsafe_) {
+    preload_unsafe_ = true;
+    brood.release(base::Deadline::at(base::now()));
+  } else if (brood.stage == Brood::Stage::kServing) {
+    zygote_backoff_ = after_death(zygote_backoff_, base::now() - brood.started(), base::now());
+  } else {
+    give_up(brood, exit_status == kStartFailed ? "Python does not start" : "its scripts cannot be loaded");
   }
   brood.release(base::Deadline::after(time_to_finish(Ending::kPrompt, launch_.spec) + kKillGrace));
 }
 
-void Supervisor::on_worker_leaving(std::size_t slot) {
+void Supervisor::on_worker_leaving(std::size_t slot, const std::string& reason) {
   Worker& worker = workers_[slot];
-  if (worker.state != Worker::State::kTaking && worker.state != Worker::State::kForking) return;
+  if (worker.state == Worker::State::kNone || worker.state == Worker::State::kLeaving) return;
+  const Brood* const brood = brood_of(worker.brood);
   worker.state = Worker::State::kLeaving;
-  if (ending_) return;
+  if (ending_ || brood == nullptr || brood->ending) return;
   worker_backoff_ = after_death(worker_backoff_, base::now() - worker.started, base::now());
-  base::log(Message::kWorkerLeaving, "worker %d of group '%s' takes no more requests", static_cast<int>(worker.pid),
-            group());
+  base::log(Message::kWorkerLeaving, "worker %d of group '%s' takes no more requests: %s", static_cast<int>(worker.pid),
+            group(), base::escape_line(reason, 64).c_str());
 }
 
 void Supervisor::on_worker_ended(std::size_t slot, int status) {
-  on_notice();  // that it was leaving may have been said, and not yet been read
+  on_line(slot);  // what it has said last may not have been read yet
   Worker& worker = workers_[slot];
   const Micros lived = base::now() - worker.started;
-  const Brood* brood = brood_of(worker.brood);
+  Brood* const brood = brood_of(worker.brood);
   const bool released = brood == nullptr || brood->released();
+  const bool was_told = worker.state == Worker::State::kLeaving || released || brood->ending;
   const int pid = static_cast<int>(worker.pid);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && (worker.state == Worker::State::kLeaving || released)) {
+  const bool load_failed = WIFEXITED(status) && WEXITSTATUS(status) == kLoadFailed;
+  if ((WIFEXITED(status) && WEXITSTATUS(status) == 0 && was_told) || load_failed) {
     base::log(Message::kWorkerLeft, "worker %d of group '%s' left after %.1f s", pid, group(), seconds(lived));
   } else {
     const bool by_us = released && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
@@ -276,7 +318,11 @@ void Supervisor::on_worker_ended(std::size_t slot, int status) {
               requests_held(slots_.threads_of(slot)).c_str());
     if (worker.state != Worker::State::kLeaving) worker_backoff_ = after_death(worker_backoff_, lived, base::now());
   }
+  const bool was_loading = worker.state == Worker::State::kLoading || worker.state == Worker::State::kForking;
   worker = {};
+  if (was_loading && brood != nullptr && !brood->ending && brood->stage == Brood::Stage::kWarmingUp &&
+      !brood->is_first())
+    give_up(*brood, "a worker cannot load its scripts");
 }
 
 // --- What is due
@@ -284,8 +330,27 @@ void Supervisor::on_worker_ended(std::size_t slot, int status) {
 void Supervisor::act() {
   for (Brood& brood : broods_) advance(brood);
   std::erase_if(broods_, [&](const Brood& brood) { return !brood.has_zygote() && workers_of(brood) == 0; });
-  if (!ending_ && current() == nullptr && may_start(zygote_backoff_, base::now())) start_zygote();
-  fork_workers();
+  if (!ending_) act_on_generations();
+}
+
+void Supervisor::act_on_generations() {
+  if (Brood* const next = coming()) {
+    if (next->stage == Brood::Stage::kWarmingUp) {
+      const Census now = census(*next);
+      if (ready_workers_of(*next) >= std::min(now.wanted, now.taking + now.free_slots)) take_over(*next);
+    } else if (next->stage == Brood::Stage::kLoading &&
+               load_deadline(launch_.spec, next->is_first(), next->loading_since).passed()) {
+      base::log(Message::kLoadTimeout, "group '%s': script %s was not loaded within %.1f s; its process is killed",
+                group(), next->importing.script.c_str(), seconds(base::now() - next->loading_since));
+      give_up(*next, "loading it takes too long");
+      next->release(base::Deadline::at(base::now()));
+    }
+  }
+  if (coming() == nullptr && (serving() == nullptr || changes_.any()) && may_start(zygote_backoff_, base::now()))
+    start_generation();
+  for (Brood& brood : broods_)
+    if (!brood.ending) fork_workers(brood);
+  relieve();
 }
 
 void Supervisor::end(Ending ending) {
@@ -293,34 +358,106 @@ void Supervisor::end(Ending ending) {
   const base::Deadline deadline = base::Deadline::after(time_to_finish(ending, launch_.spec) + kKillGrace);
   for (Brood& brood : broods_) {
     if (ending == Ending::kPrompt) {
-      brood.release(deadline);
+      // One that holds no request yet is not worth waiting for.
+      brood.release(workers_of(brood) == 0 ? base::Deadline::at(base::now()) : deadline);
     } else {
       brood.ending = true;
+      // The queue's last tickets are served by the code there is.
+      tell_all(brood, {WorkerOrder::Kind::kServe, 0, changes_.latest()});
       if (deadline.when() < brood.kill_at.when()) brood.kill_at = deadline;
     }
   }
 }
 
-void Supervisor::start_zygote() {
-  base::Result<Brood> brood = Brood::hatch({&launch_, &slots_, queue_.get(), -1, -1, notify_.get(), -1}, next_brood_++);
-  if (!brood) {
-    base::log(brood.error());
-    start_failed_ = true;
-    zygote_backoff_ = after_death(zygote_backoff_, Micros(0), base::now());
-    return;
-  }
-  broods_.push_back(std::move(brood).value());
+void Supervisor::start_generation() {
+  Brood* const now = serving();
+  LoadPlan plan = changes_.plan(launch_.imports, now != nullptr ? now->loaded : std::vector<ScriptVersion>(),
+                                launch_.spec.preload, now != nullptr);
+  if (preload_unsafe_) plan.before_fork = false;
+  if (plan.is_retry) plan.not_before = base::Deadline::after(load_delay(changes_.failures()));
+  base::Result<Brood> brood =
+      Brood::hatch({&launch_, nullptr, &slots_, queue_.get(), -1, -1, -1}, std::move(plan), next_brood_++);
+  if (brood) return broods_.push_back(std::move(brood).value());
+  base::log(brood.error());
+  start_failed_ = now == nullptr;
+  zygote_backoff_ = after_death(zygote_backoff_, Micros(0), base::now());
 }
 
-void Supervisor::fork_workers() {
-  std::size_t due = forks_due(census(), worker_backoff_, base::now());
+void Supervisor::fork_workers(Brood& brood) {
+  std::size_t due = forks_due(census(brood), worker_backoff_, base::now());
   for (std::size_t slot = 0; due > 0 && slot < workers_.size(); ++slot) {
     if (workers_[slot].state != Worker::State::kNone) continue;
+    base::Result<std::pair<base::UniqueFd, base::UniqueFd>> line = base::socket_pair(SOCK_SEQPACKET);
+    if (!line) return base::log(line.error());
     slots_.clear(slot);
-    if (!current()->order_fork(slot)) return;
-    workers_[slot] = {Worker::State::kForking, current()->id(), 0, base::now()};
+    if (!brood.order_fork(slot, line->second.get())) return;
+    workers_[slot] = {Worker::State::kForking, brood.id(), 0, base::now(), std::move(line->first), false};
     --due;
   }
+}
+
+// Enough workers of the new generation take tickets: the old ones may go.
+void Supervisor::take_over(Brood& brood) {
+  Brood* const old = serving();
+  brood.stage = Brood::Stage::kServing;
+  start_failed_ = false;
+  changes_.attempt_succeeded(brood.loaded);
+  zygote_backoff_ = {};
+  base::log(Message::kGenerationServes, "group '%s' serves by %zu new workers after %.3f s", group(),
+            ready_workers_of(brood), seconds(base::now() - brood.loading_since));
+  if (old == nullptr) return;
+  old->ending = true;
+  old->kill_at = base::Deadline::after(time_to_retire(launch_.spec) + kKillGrace);
+  retire_all(*old);
+}
+
+// The generation to come has failed. What serves goes on; what failed is tried again when it changes, and after a
+// while.
+void Supervisor::give_up(Brood& brood, const std::string& why) {
+  brood.ending = true;
+  brood.kill_at = base::Deadline::after(time_to_retire(launch_.spec) + kKillGrace);
+  retire_all(brood);
+  if (!brood.importing.script.empty()) changes_.add_culprit(brood.importing);
+  const bool first_time = changes_.failures() == 0;
+  changes_.attempt_failed();
+  if (brood.stage == Brood::Stage::kStarting) zygote_backoff_ = after_death(zygote_backoff_, Micros(0), base::now());
+  Brood* const now = serving();
+  start_failed_ = now == nullptr;
+  const double delay = seconds(load_delay(changes_.failures()));
+  if (first_time)
+    base::log(now != nullptr ? Message::kReloadFailed : Message::kFirstLoadFailed,
+              "group '%s' does not get its new code: %s; %s; it is tried again when the script changes, and in %.0f s",
+              group(), why.c_str(), now != nullptr ? "the old code serves on" : "requests get 503", delay);
+  if (now != nullptr && !changes_.any_untried()) tell_all(*now, {WorkerOrder::Kind::kServe, 0, changes_.failed()});
+}
+
+void Supervisor::retire(Worker& worker) {
+  if (worker.state == Worker::State::kNone || worker.state == Worker::State::kLeaving) return;
+  tell(worker.line.get(), WorkerOrder{WorkerOrder::Kind::kRetire, time_to_retire(launch_.spec).count(), {}});
+}
+
+void Supervisor::retire_all(const Brood& brood) {
+  for (Worker& worker : workers_)
+    if (worker.brood == brood.id()) retire(worker);
+}
+
+// Workers that want to be replaced go when as many as are wanted serve beside them.
+void Supervisor::relieve() {
+  Brood* const now = serving();
+  if (now == nullptr) return;
+  const Census census_now = census(*now);
+  if (ready_workers_of(*now) < std::min(census_now.wanted, census_now.taking + census_now.free_slots)) return;
+  for (Worker& worker : workers_) {
+    if (worker.brood != now->id() || !worker.wants_relief) continue;
+    retire(worker);
+    worker.wants_relief = false;
+    worker.state = Worker::State::kLeaving;
+  }
+}
+
+void Supervisor::tell_all(const Brood& brood, const WorkerOrder& order) {
+  for (Worker& worker : workers_)
+    if (worker.brood == brood.id() && worker.line.valid()) tell(worker.line.get(), order);
 }
 
 void Supervisor::advance(Brood& brood) {
@@ -341,7 +478,7 @@ void Supervisor::advance(Brood& brood) {
   }
 }
 
-base::Deadline Supervisor::next_act() const {
+base::Deadline Supervisor::next_act() {
   base::Deadline next = base::Deadline::never();
   const auto consider = [&next](Micros when) {
     if (when < next.when()) next = base::Deadline::at(when);
@@ -349,31 +486,45 @@ base::Deadline Supervisor::next_act() const {
   for (const Brood& brood : broods_)
     if (brood.ending) consider(brood.kill_at.when());
   if (ending_) return next;
-  if (broods_.empty() || broods_.back().ending) {
-    consider(zygote_backoff_.not_before);
-  } else if (const Census now = census(); now.zygote_up && now.taking < now.wanted && now.free_slots > 0) {
-    consider(worker_backoff_.not_before);
+  for (const Brood& brood : broods_) {
+    if (brood.ending) continue;
+    if (const Census now = census(brood); now.zygote_up && now.taking < now.wanted && now.free_slots > 0)
+      consider(worker_backoff_.not_before);
+    if (brood.stage == Brood::Stage::kLoading)
+      consider(load_deadline(launch_.spec, brood.is_first(), brood.loading_since).when());
   }
+  if (coming() == nullptr && (serving() == nullptr || changes_.any())) consider(zygote_backoff_.not_before);
   return next;
 }
 
-Census Supervisor::census() const {
+Census Supervisor::census(const Brood& brood) const {
   Census census;
-  census.ending = ending_;
+  census.ending = ending_ || brood.ending;
   census.wanted = static_cast<std::size_t>(std::max<std::int64_t>(launch_.spec.processes, 1));
-  if (broods_.empty() || broods_.back().ending) return census;
-  census.zygote_up = broods_.back().up;
+  census.zygote_up = brood.stage >= Brood::Stage::kWarmingUp;
   for (const Worker& worker : workers_) {
     if (worker.state == Worker::State::kNone) {
       ++census.free_slots;
-    } else if (worker.brood == broods_.back().id() && worker.state != Worker::State::kLeaving) {
+    } else if (worker.brood == brood.id() && worker.state != Worker::State::kLeaving && !worker.wants_relief) {
       ++census.taking;
     }
   }
   return census;
 }
 
-Brood* Supervisor::current() { return broods_.empty() || broods_.back().ending ? nullptr : &broods_.back(); }
+Brood* Supervisor::serving() {
+  const auto found = std::find_if(broods_.begin(), broods_.end(), [](const Brood& brood) {
+    return !brood.ending && brood.stage == Brood::Stage::kServing;
+  });
+  return found == broods_.end() ? nullptr : &*found;
+}
+
+Brood* Supervisor::coming() {
+  const auto found = std::find_if(broods_.begin(), broods_.end(), [](const Brood& brood) {
+    return !brood.ending && brood.stage != Brood::Stage::kServing;
+  });
+  return found == broods_.end() ? nullptr : &*found;
+}
 
 Brood* Supervisor::brood_of(int id) {
   const auto found =
@@ -387,6 +538,17 @@ std::size_t Supervisor::workers_of(const Brood& brood) const {
   }));
 }
 
-bool Supervisor::refusing() const { return start_failed_ && (broods_.empty() || !broods_.back().up); }
+std::size_t Supervisor::ready_workers_of(const Brood& brood) const {
+  return static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(), [&](const Worker& worker) {
+    return worker.state == Worker::State::kTaking && worker.brood == brood.id() && !worker.wants_relief;
+  }));
+}
+
+// Nothing serves, and what was tried has failed. While another attempt loads, requests wait for it.
+bool Supervisor::refusing() {
+  if (!start_failed_ || ending_) return false;
+  const Brood* const next = coming();
+  return next == nullptr || next->stage == Brood::Stage::kStarting;
+}
 
 }  // namespace gatehoused

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The supervisor of one process group: keeps a zygote and the wanted number of workers, says how each ended, and
-// sees to it that nothing of the group outlives httpd. Stays root if httpd is, therefore runs no Python, opens no
-// file but the kernel's counters, and takes nothing that zygote or workers say at its word. One thread; policy.h makes
-// its decisions.
+// The supervisor of one process group: keeps a zygote and the wanted number of workers, has new code loaded by a new
+// zygote beside them before it takes over, says how each process ended, and sees to it that nothing of the group
+// outlives httpd. Stays root if httpd is, therefore runs no Python, opens no file but the kernel's counters, and takes
+// nothing that zygote or workers say at its word. One thread; policy.h makes its decisions.
 
 #include <cstdint>
 #include <string>
@@ -33,56 +33,71 @@ class Supervisor {
 
  private:
   struct Worker {
-    enum class State : std::uint8_t { kNone, kForking, kTaking, kLeaving } state = State::kNone;
+    enum class State : std::uint8_t { kNone, kForking, kLoading, kTaking, kLeaving } state = State::kNone;
     int brood = 0;
     pid_t pid = 0;
     Micros started{};
+    base::UniqueFd line;
+    bool wants_relief = false;
   };
 
   Supervisor(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue, SignalPipe signals,
-             SlotTable slots, std::pair<base::UniqueFd, base::UniqueFd> notices);
+             SlotTable slots);
 
   // What arrives.
   void wait_and_handle();
   void on_control();
   void on_signals();
-  void on_notice();
+  void on_line(std::size_t slot);
+  void on_notice(std::size_t slot, const WorkerNotice& notice);
+  void on_stale(std::size_t slot, const ScriptChange& change);
   void on_queue();
   void on_reports(Brood& brood);
   void on_report(Brood& brood, const ZygoteReport& report);
+  void on_worker_report(const ZygoteReport& report);
   void on_child_ended(pid_t pid, int status);
   void on_zygote_ended(Brood& brood, int status);
   void on_worker_ended(std::size_t slot, int status);
-  void on_worker_leaving(std::size_t slot);
+  void on_worker_leaving(std::size_t slot, const std::string& reason);
 
   // What is due.
   void act();
   void end(Ending ending);
-  void start_zygote();
-  void fork_workers();
+  void act_on_generations();
+  void start_generation();
+  void fork_workers(Brood& brood);
+  void take_over(Brood& brood);
+  void give_up(Brood& brood, const std::string& why);
+  void retire(Worker& worker);
+  void retire_all(const Brood& brood);
+  void relieve();
+  void tell_all(const Brood& brood, const WorkerOrder& order);
   void advance(Brood& brood);
-  base::Deadline next_act() const;
+  base::Deadline next_act();
 
-  Census census() const;
-  Brood* current();
+  Census census(const Brood& brood) const;
+  Brood* serving();
+  Brood* coming();  // the one that is to take over, if there is one
   Brood* brood_of(int id);
   std::size_t workers_of(const Brood& brood) const;
-  bool refusing() const;
+  std::size_t ready_workers_of(const Brood& brood) const;
+  bool refusing();
   const char* group() const { return launch_.spec.name.c_str(); }
 
   const wire::Launch& launch_;
   base::UniqueFd control_, queue_;
   SignalPipe signals_;
   SlotTable slots_;
-  base::UniqueFd notices_, notify_;  // read end; write end, for the zygotes
-  std::vector<Worker> workers_;      // by slot
-  std::vector<Brood> broods_;        // at most the last one is not ending
+  std::vector<Worker> workers_;  // by slot
+  std::vector<Brood> broods_;    // of those that are not ending, at most one serves, and one is to come
+  Changes changes_;
   Backoff worker_backoff_, zygote_backoff_;
   OomWatch oom_;
   int next_brood_ = 1;
   bool ending_ = false;
   bool queue_ended_ = false;
-  bool start_failed_ = false;  // the last zygote ended before it was up
+  bool start_failed_ = false;    // there is nothing that could serve, and the last attempt has failed
+  bool preload_unsafe_ = false;  // what is loaded ahead leaves threads or processes running
 };
 
 // "was killed by signal 11 (SIGSEGV), core dumped", "exited with status 3".

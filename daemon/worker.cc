@@ -14,9 +14,13 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <string>
+#include <unordered_map>
 
 #include "base/log.h"
+#include "base/mutex.h"
 #include "base/posix.h"
+#include "daemon/imports.h"
 #include "daemon/intake.h"
 #include "daemon/log_filter.h"
 #include "daemon/policy.h"
@@ -37,10 +41,12 @@ constexpr Micros kLeastTimeToStop = std::chrono::seconds(1);
 // A channel that is kept and not used is closed after once to twice this time.
 constexpr Micros kLookAtKept = std::chrono::seconds(5);
 
-class Worker {
+class Worker final : public ChangedCode {
  public:
   explicit Worker(const WorkerInheritance& inheritance) : born_(inheritance), threads_(inheritance.slots.size()) {}
   [[noreturn]] void run();
+  // Any thread that serves.
+  bool may_serve(const wire::RequestHead& head) override;
 
  private:
   struct Thread {
@@ -50,12 +56,16 @@ class Worker {
   };
 
   bool prepare();
+  void load_imports();
   bool start_threads();
   static void* on_thread_start(void* thread) noexcept;
   void serve(Thread& thread);
   void leave(const char* reason);  // any thread
   void wait_for_end();
-  void hurry(Ending ending);
+  void hear_orders();
+  void obey(const WorkerOrder& order);
+  void hurry(Micros limit);
+  void hurry(Ending ending) { hurry(time_to_finish(ending, born_.launch->spec)); }
   [[noreturn]] void finish();
   [[noreturn]] void cut_off();
   static void* on_stop_deadline(void* worker) noexcept;
@@ -72,6 +82,14 @@ class Worker {
   std::atomic<const char*> reason_ = "shutdown_signal";
   std::atomic<bool> is_application_child_ = false;
   base::Deadline deadline_ = base::Deadline::never();
+  bool line_ended_ = false;
+
+  const bool rolling_ = born_.launch->spec.reload == "rolling";
+  base::Mutex changes_;
+  bool paused_ GH_GUARDED_BY(changes_) = false;
+  // The latest version of each script that old code is to serve, and that the supervisor was told of.
+  std::unordered_map<std::string, std::int64_t> tolerated_ GH_GUARDED_BY(changes_);
+  std::unordered_map<std::string, std::int64_t> told_ GH_GUARDED_BY(changes_);
 };
 
 bool Worker::prepare() {
@@ -99,6 +117,18 @@ bool Worker::prepare() {
   signals_.emplace(std::move(signals).value());
   intake_ = std::move(intake).value();
   return true;
+}
+
+// Before any ticket: what lives in a sub-interpreter cannot be forked, and what left threads behind neither.
+void Worker::load_imports() {
+  for (const PlannedImport& planned : born_.plan->imports) {
+    if (born_.plan->is_loaded_ahead(planned)) continue;
+    std::int64_t mtime = 0;
+    if (load_import(*born_.engine, born_.launch->spec.name, planned, &mtime) == Loaded::kYes || !planned.required)
+      continue;
+    tell(born_.line, WorkerNotice{WorkerNotice::Kind::kImportFailed, "", {planned.import.script, mtime, "", "", ""}});
+    _exit(kLoadFailed);
+  }
 }
 
 bool Worker::start_threads() {
@@ -134,7 +164,8 @@ void Worker::serve(Thread& thread) {
                                &born_.slots[thread.index],
                                static_cast<std::int32_t>(thread.index) + 1,
                                intake_.get(),
-                               static_cast<std::uint16_t>(born_.slot)};
+                               static_cast<std::uint16_t>(born_.slot),
+                               this};
   KeptChannels& kept = intake_->kept();
   SessionBuffers buffers;
   wire::Ticket ticket;
@@ -152,7 +183,6 @@ void Worker::serve(Thread& thread) {
     let_go(*context.slot);
     // An application that forked and let the child return: it is not ours to serve with.
     if (is_application_child_.load()) _exit(0);
-    if (served == Served::kStale) leave("script_reload");
     if (served != Served::kKept) {
       kept.close(channel);
     } else if (!kept.finish(channel)) {
@@ -168,14 +198,62 @@ void Worker::leave(const char* reason) {
   if (leaving_.exchange(true)) return;
   reason_.store(reason);
   intake_->close();
-  const LeavingNotice notice{born_.slot};
-  if (send(born_.notify, &notice, sizeof notice, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN)
-    base::log(Message::kWorkerLeaving, "the supervisor has not been told; it will see this worker's end");
+  tell(born_.line, WorkerNotice{WorkerNotice::Kind::kLeaving, reason, {}});
   eventfd_write(wake_.get(), 1);
 }
 
-void Worker::hurry(Ending ending) {
-  const base::Deadline deadline = base::Deadline::after(time_to_finish(ending, born_.launch->spec));
+// The engine has found that its code of the request's script is old. With reload=strict nobody is served by it: tickets
+// wait for the new code, unless that cannot be loaded.
+bool Worker::may_serve(const wire::RequestHead& head) {
+  const base::MutexLock lock(changes_);
+  const std::string script(head.script);
+  const auto tolerated = tolerated_.find(script);
+  if (tolerated != tolerated_.end() && tolerated->second == head.script_mtime_us) return true;
+  const auto told = told_.find(script);
+  const bool is_told = told != told_.end() && told->second == head.script_mtime_us;
+  if (!is_told || (!rolling_ && !paused_)) {
+    const WorkerNotice stale{WorkerNotice::Kind::kStale,
+                             "",
+                             {script, head.script_mtime_us, std::string(head.callable), std::string(head.interpreter),
+                              std::string(head.application_group)}};
+    if (tell(born_.line, stale)) told_[script] = head.script_mtime_us;
+  }
+  if (rolling_) return true;
+  if (!paused_) intake_->pause();
+  paused_ = true;
+  return false;
+}
+
+void Worker::obey(const WorkerOrder& order) {
+  if (order.kind == WorkerOrder::Kind::kRetire) {
+    hurry(Micros(order.limit_us));
+    return leave("script_reload");
+  }
+  const base::MutexLock lock(changes_);
+  for (const ScriptVersion& version : order.tolerated) tolerated_[version.script] = version.mtime_us;
+  const bool pauses = order.kind == WorkerOrder::Kind::kPause;
+  if (pauses != paused_) pauses ? intake_->pause() : intake_->resume();
+  paused_ = pauses;
+}
+
+void Worker::hear_orders() {
+  WorkerOrder order;
+  for (;;) {
+    switch (hear(born_.line, &order)) {
+      case Heard::kMessage:
+        obey(order);
+        break;
+      case Heard::kNothing:
+        return;
+      case Heard::kEnd:
+        line_ended_ = true;  // the leash tells what to do
+        return;
+    }
+  }
+}
+
+void Worker::hurry(Micros limit) {
+  const base::Deadline deadline = base::Deadline::after(limit);
   if (deadline_.when() > deadline.when()) deadline_ = deadline;
 }
 
@@ -183,8 +261,11 @@ void Worker::wait_for_end() {
   bool leash_held = true;
   while (running_.load() > 0 && !deadline_.passed()) {
     const base::Deadline wake = base::Deadline::at(std::min(deadline_.when(), base::now() + kLookAtKept));
-    pollfd events[] = {{signals_->fd(), POLLIN, 0}, {wake_.get(), POLLIN, 0}, {leash_held ? born_.leash : -1, 0, 0}};
-    if (poll(events, 3, wake.poll_timeout()) == 0) intake_->kept().close_unused();
+    pollfd events[] = {{signals_->fd(), POLLIN, 0},
+                       {wake_.get(), POLLIN, 0},
+                       {leash_held ? born_.leash : -1, 0, 0},
+                       {line_ended_ ? -1 : born_.line, POLLIN, 0}};
+    if (poll(events, 4, wake.poll_timeout()) == 0) intake_->kept().close_unused();
     while (const int number = signals_->take()) {
       hurry(number == SIGUSR1 ? Ending::kPeaceful : Ending::kPrompt);
       leave(number == SIGUSR1 ? "graceful_signal" : "shutdown_signal");
@@ -194,6 +275,7 @@ void Worker::wait_for_end() {
       hurry(Ending::kPrompt);
       leave("shutdown_signal");
     }
+    if (events[3].revents != 0) hear_orders();
     eventfd_t ignored;
     eventfd_read(wake_.get(), &ignored);
     if (leaving_.load()) hurry(Ending::kPeaceful);
@@ -235,11 +317,13 @@ void Worker::on_application_fork(void* argument) noexcept {
     if (channel >= 0) dup2(worker.intake_->dead_end(), channel);
   }
   close(worker.born_.leash);
-  close(worker.born_.notify);
+  close(worker.born_.line);
 }
 
 void Worker::run() {
   if (!prepare()) _exit(1);
+  load_imports();
+  tell(born_.line, WorkerNotice{WorkerNotice::Kind::kReady, "", {}});
   if (!start_threads()) leave("shutdown_signal");
   wait_for_end();
   if (running_.load() > 0) cut_off();

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 
+#include "daemon/load_plan.h"
 #include "daemon/slots.h"
 #include "wire/group_spec.h"
 #include "wsgi/engine_abi.h"
@@ -20,13 +21,14 @@ namespace gatehoused {
 // the zygote's numbers.
 struct WorkerInheritance {
   const wire::Launch* launch;
+  const LoadPlan* plan;                  // what is not loaded ahead is this worker's to load
   const gatehouse_engine_table* engine;  // between before_fork and after_fork_child
   const gatehouse_server* server;        // what module apache tells
   std::span<ThreadSlot> slots;           // one per thread
   std::uint32_t slot;                    // this worker's, in the supervisor's table
   int queue;
   int leash;
-  int notify;
+  int line;  // to the supervisor (orders.h)
   pid_t zygote;
 };
 

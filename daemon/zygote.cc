@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/zygote.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "daemon/imports.h"
 #include "daemon/log_filter.h"
 #include "daemon/policy.h"
 #include "daemon/privileges.h"
@@ -57,15 +57,13 @@ gatehouse_server server_of(const wire::Launch& launch) {
           launch.mpm_name.c_str()};
 }
 
-// Threads of this process, which fork() would not copy; 1 when the kernel does not tell.
-int count_threads() {
-  DIR* tasks = opendir("/proc/self/task");
-  if (tasks == nullptr) return 1;
-  int count = 0;
-  while (const dirent* entry = readdir(tasks)) count += entry->d_name[0] != '.';
-  closedir(tasks);
-  return count;
+// The engine's lines of an attempt whose failure is in the log already.
+void on_repeated_log(void* context, gatehouse_level, gatehouse_text line) {
+  on_engine_log(context, GATEHOUSE_LOG_DEBUG, line);
 }
+
+// How often files are looked at that a failed attempt waits for.
+constexpr base::Micros kWatchInterval = std::chrono::milliseconds(50);
 
 class Zygote {
  public:
@@ -73,13 +71,19 @@ class Zygote {
       : inheritance_(inheritance), workers_(inheritance.slots->workers(), 0) {}
 
   base::Status start();
+  // Loads what the plan says to load before the fork; ends the process when that fails.
+  void load();
   [[noreturn]] void serve();
 
  private:
   const wire::Launch& launch() const { return *inheritance_.launch; }
-  void report(ZygoteEvent event, std::size_t slot, pid_t pid, int status);
+  const LoadPlan& plan() const { return *inheritance_.plan; }
+  void report(ZygoteEvent event, std::size_t slot = 0, pid_t pid = 0, int status = 0, std::int64_t mtime_us = 0);
+  void await_plan();
+  bool is_changed() const;
+  Loaded load_one(std::size_t place);
   void take_command();
-  void fork_worker(std::size_t slot);
+  void fork_worker(std::size_t slot, base::UniqueFd line);
   void reap();
   void end();
   bool has_workers() const {
@@ -96,12 +100,11 @@ class Zygote {
   std::vector<pid_t> workers_;  // by slot, 0: none
   bool ending_ = false;
   base::Deadline kill_at_ = base::Deadline::never();
-  bool threads_warned_ = false;
 };
 
 base::Status Zygote::start() {
   setsid();
-  close_all_but({inheritance_.queue, inheritance_.command, inheritance_.leash, inheritance_.notify});
+  close_all_but({inheritance_.queue, inheritance_.command, inheritance_.leash});
   command_ = base::UniqueFd(inheritance_.command);
   set_title(title_of_zygote(launch().spec));
   if (base::Status dropped = drop_privileges(launch(), inheritance_.supervisor); !dropped) return dropped;
@@ -113,7 +116,7 @@ base::Status Zygote::start() {
   engine_ = engine.value();
 
   host_.size = sizeof host_;
-  host_.log = on_engine_log;
+  host_.log = plan().is_retry ? on_repeated_log : on_engine_log;
   server_ = server_of(launch());
   host_.server = &server_;
   host_.log_level = static_cast<std::int32_t>(launch().log_level);
@@ -129,20 +132,70 @@ base::Status Zygote::start() {
   return base::ok();
 }
 
-void Zygote::report(ZygoteEvent event, std::size_t slot, pid_t pid, int status) {
-  const ZygoteReport message{event, static_cast<std::uint32_t>(slot), pid, status};
+void Zygote::report(ZygoteEvent event, std::size_t slot, pid_t pid, int status, std::int64_t mtime_us) {
+  const ZygoteReport message{event, static_cast<std::uint32_t>(slot), pid, status, mtime_us};
   // When nobody listens any more, the leash says so.
   [[maybe_unused]] const ssize_t sent = send(command_.get(), &message, sizeof message, MSG_NOSIGNAL);
 }
 
-void Zygote::fork_worker(std::size_t slot) {
-  if (const int threads = count_threads(); threads > 1 && !threads_warned_) {
-    threads_warned_ = true;
-    base::log(Message::kForkWithThreads,
-              "group '%s': Python's start (sitecustomize, a .pth file) left %d threads "
-              "running; workers are forked without them",
-              launch().spec.name.c_str(), threads - 1);
+bool Zygote::is_changed() const {
+  return std::any_of(plan().watched.begin(), plan().watched.end(),
+                     [](const ScriptVersion& version) { return mtime_of(version.script) != version.mtime_us; });
+}
+
+// The files are looked at here and not by the supervisor, which may be root and does not enter an application's
+// directories.
+void Zygote::await_plan() {
+  while (!plan().not_before.passed()) {
+    if (is_changed()) {
+      host_.log = on_engine_log;
+      return;
+    }
+    const base::Micros next = std::min(plan().not_before.when(), base::now() + kWatchInterval);
+    if (base::wait_for(inheritance_.leash, 0, base::Deadline::at(next)) != 0) _exit(0);
   }
+}
+
+Loaded Zygote::load_one(std::size_t place) {
+  const PlannedImport& planned = plan().imports[place];
+  std::int64_t mtime = mtime_of(planned.import.script);
+  report(ZygoteEvent::kImporting, place, 0, 0, mtime);
+  const Loaded loaded = load_import(*engine_, launch().spec.name, planned, &mtime);
+  if (loaded == Loaded::kYes) report(ZygoteEvent::kImported, place, 0, 0, mtime);
+  if (loaded == Loaded::kNo || planned.required) {
+    if (loaded != Loaded::kYes) report(ZygoteEvent::kImportFailed, place, 0, 0, mtime);
+  }
+  return loaded;
+}
+
+void Zygote::load() {
+  await_plan();
+  report(ZygoteEvent::kLoading);
+  std::size_t applications = 0, failed = 0;
+  for (std::size_t i = 0; i < plan().imports.size(); ++i) {
+    const PlannedImport& planned = plan().imports[i];
+    const bool is_application = planned.import.kind == wire::Import::Kind::kApplication;
+    applications += is_application;
+    if (!plan().is_loaded_ahead(planned)) continue;
+    const Loaded loaded = load_one(i);
+    if (loaded != Loaded::kYes && planned.required) _exit(kLoadFailed);
+    failed += is_application && loaded == Loaded::kNo;
+  }
+  if (plan().needs_one && failed > 0 && failed == applications) _exit(kLoadFailed);
+  host_.log = on_engine_log;
+  const Company company = company_of_this_process(*engine_);
+  if (!company.any()) return report(ZygoteEvent::kLoaded);
+  base::log(plan().before_fork ? Message::kPreloadUnsafe : Message::kForkWithThreads,
+            "group '%s': %s left %d threads and %d processes running%s%s%s; %s", launch().spec.name.c_str(),
+            plan().before_fork ? "loading its scripts" : "Python's start (sitecustomize, a .pth file)", company.threads,
+            company.children, company.names.empty() ? "" : " (", company.names.c_str(),
+            company.names.empty() ? "" : ")",
+            plan().before_fork ? "each worker loads them for itself" : "workers are forked without them");
+  if (plan().before_fork) _exit(kUnforkable);
+  report(ZygoteEvent::kLoaded);
+}
+
+void Zygote::fork_worker(std::size_t slot, base::UniqueFd line) {
   engine_->before_fork();
   const pid_t self = getpid();
   // Until the worker has a signal pipe of its own, what it gets would arrive in this one's, or nowhere.
@@ -153,23 +206,25 @@ void Zygote::fork_worker(std::size_t slot) {
   if (pid == 0) {
     command_.reset();
     signals_.reset();
-    run_worker({inheritance_.launch, engine_, &server_, inheritance_.slots->threads_of(slot),
-                static_cast<std::uint32_t>(slot), inheritance_.queue, inheritance_.leash, inheritance_.notify, self});
+    run_worker({inheritance_.launch, inheritance_.plan, engine_, &server_, inheritance_.slots->threads_of(slot),
+                static_cast<std::uint32_t>(slot), inheritance_.queue, inheritance_.leash, line.release(), self});
   }
   const int failure = errno;
   sigprocmask(SIG_SETMASK, &before, nullptr);
   engine_->after_fork_parent();
   if (pid < 0) return report(ZygoteEvent::kForkFailed, slot, 0, failure);
   workers_[slot] = pid;
-  report(ZygoteEvent::kForked, slot, pid, 0);
+  report(ZygoteEvent::kForked, slot, pid);
 }
 
 void Zygote::take_command() {
-  ForkCommand command{};
-  const ssize_t got = recv(command_.get(), &command, sizeof command, MSG_DONTWAIT);
+  ForkOrder order{};
+  base::UniqueFd line;
+  const ssize_t got =
+      base::receive_with_fd(command_.get(), std::as_writable_bytes(std::span(&order, 1)), &line, MSG_DONTWAIT);
   if (got == 0) return end();
-  if (got != sizeof command || command.slot >= workers_.size() || workers_[command.slot] != 0) return;
-  fork_worker(command.slot);
+  if (got != sizeof order || !line.valid() || order.slot >= workers_.size() || workers_[order.slot] != 0) return;
+  fork_worker(order.slot, std::move(line));
 }
 
 void Zygote::reap() {
@@ -200,7 +255,6 @@ void Zygote::serve() {
     _exit(kStartFailed);
   }
   signals_.emplace(std::move(signals).value());
-  report(ZygoteEvent::kStarted, 0, getpid(), 0);
   while (!ending_ || has_workers()) {
     pollfd events[] = {{signals_->fd(), POLLIN, 0},
                        {ending_ ? -1 : inheritance_.leash, POLLIN, 0},
@@ -243,6 +297,7 @@ void run_zygote(const ZygoteInheritance& inheritance) {
     base::log(error);
     _exit(kStartFailed);
   }
+  zygote.load();
   zygote.serve();
 }
 

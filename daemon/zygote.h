@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The zygote: a process of the group's user that has started Python, holds no application code, and forks
-// workers when the supervisor says so. It reaps them and reports how each ended. One thread.
+// The zygote: a process of the group's user that starts Python, loads what its plan says, and forks workers when the
+// supervisor says so. It reaps them and reports how each ended. One thread.
 // It obeys two descriptors: commands, and the leash. The leash is a pipe whose write end only the supervisor
 // holds: its end-of-file reaches zygote and workers alike and means "stop now", whatever became of the rest.
 
@@ -12,44 +12,29 @@
 #include <vector>
 
 #include "base/posix.h"
+#include "daemon/load_plan.h"
+#include "daemon/orders.h"
 #include "daemon/slots.h"
 #include "wire/group_spec.h"
 
 namespace gatehoused {
 
-// Supervisor to zygote, one SEQPACKET message each: fork a worker for this slot.
-struct ForkCommand {
-  std::uint32_t slot;
-};
-
-enum class ZygoteEvent : std::uint32_t { kStarted, kForked, kForkFailed, kWorkerEnded };
-
-// Zygote to supervisor, one SEQPACKET message each. To the supervisor it is untrusted.
-struct ZygoteReport {
-  ZygoteEvent event;
-  std::uint32_t slot;
-  std::int32_t pid;
-  std::int32_t status;  // wait status (kWorkerEnded), errno (kForkFailed)
-};
-
-// Worker to supervisor, one SEQPACKET message with credentials: the worker of this slot takes no more tickets.
-struct LeavingNotice {
-  std::uint32_t slot;
-};
-
 // What a zygote is born with. Everything but the three standard descriptors and these is closed.
 struct ZygoteInheritance {
   const wire::Launch* launch;
+  const LoadPlan* plan;
   SlotTable* slots;
   int queue;    // read end
   int command;  // this end of the socket pair to the supervisor
   int leash;    // read end of the pipe
-  int notify;   // write end of the workers' notices
   pid_t supervisor;
 };
 
-// The exit status of a zygote that could not start and has logged why.
+// How a zygote ends that cannot do its work and has logged why: Python does not start; its plan cannot be loaded; what
+// was loaded runs threads or processes, which its workers would be without.
 inline constexpr int kStartFailed = 10;
+inline constexpr int kLoadFailed = 11;
+inline constexpr int kUnforkable = 12;
 
 // Runs in the forked child until its end. Never returns.
 [[noreturn]] void run_zygote(const ZygoteInheritance& inheritance);

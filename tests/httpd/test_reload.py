@@ -100,7 +100,6 @@ def test_a_request_in_hand_is_finished_by_the_old_code(server, tmp_directory):
     assert (held.status, version) == (200, '2') and held.text != str(pid)
 
 
-@pytest.mark.xfail(strict=True, reason='the old code goes on serving once generations are prepared before they serve')
 def test_new_code_that_does_not_import_leaves_the_old_generation_serving(daemon, error_log):
     assert daemon.get()[0] == '1'
     daemon.write('2', 'raise ValueError("bad deploy")')

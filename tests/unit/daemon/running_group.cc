@@ -136,11 +136,17 @@ void RunningGroup::start_program_with(std::string_view control_bytes) {
   base::write_all(control_.get(), control_bytes.data(), control_bytes.size());
 }
 
+std::string RunningGroup::script_file(std::string_view script) {
+  const std::string file = directory_ + "/" + std::string(script) + ".wsgi";
+  std::ofstream(file, std::ios::app).flush();
+  return file;
+}
+
 base::UniqueFd RunningGroup::send(std::string_view script, std::string_view query) {
   const std::uint32_t request = next_request_++;
   auto channel = base::socket_pair(SOCK_STREAM).value();
   const std::string summary = "GET /" + std::string(script) + " [" + std::to_string(request) + "]";
-  const std::string file = "/fake/" + std::string(script) + ".wsgi";
+  const std::string file = script_file(script);
   wire::RequestHead head;
   head.script = file;
   head.callable = "application";

@@ -36,6 +36,8 @@ class RunningGroup {
   // Starts it as httpd's parent would, but sends these bytes instead of a launch.
   void start_program_with(std::string_view control_bytes);
 
+  // The file that stands for a behaviour; it is made.
+  std::string script_file(std::string_view script);
   // The child's side of a request to the fake engine's behaviour `script`.
   base::UniqueFd send(std::string_view script, std::string_view query = "");
   Reply receive(const base::UniqueFd& channel);

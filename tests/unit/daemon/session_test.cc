@@ -141,7 +141,7 @@ TEST_GROUP(Session) {
       behaviour(request, outcome);
     };
     application = &counted;
-    const gatehoused::SessionContext context{&engine, &launch, &slot, 3};
+    const gatehoused::SessionContext context{&engine, &launch, &slot, 3, nullptr};
     const Served served = gatehoused::serve_ticket(context, ticket, worker.get(), buffers);
     worker.reset();
     return served;
