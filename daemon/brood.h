@@ -48,6 +48,7 @@ class Brood {
     return place < plan_->imports.size() ? &plan_->imports[place] : nullptr;
   }
   bool is_first() const { return plan_->is_first; }
+  bool needs_pilot() const { return plan_->needs_pilot(); }
 
   enum class Stage : std::uint8_t {
     kStarting,   // Python starts, or the plan waits for its time

@@ -16,6 +16,11 @@ bool has(const std::vector<ScriptVersion>& versions, std::string_view script) {
 
 }  // namespace
 
+bool LoadPlan::needs_pilot() const {
+  return std::any_of(imports.begin(), imports.end(),
+                     [&](const PlannedImport& planned) { return planned.required && !is_loaded_ahead(planned); });
+}
+
 Changes::Entry* Changes::find(std::string_view script) {
   const auto found =
       std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.change.script == script; });

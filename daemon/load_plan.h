@@ -33,6 +33,8 @@ struct LoadPlan {
 
   // Loaded by the zygote, before workers are forked.
   bool is_loaded_ahead(const PlannedImport& planned) const { return before_fork && planned.import.interpreter.empty(); }
+  // Its first worker must show whether the code can be loaded.
+  bool needs_pilot() const;
 };
 
 // What has changed since the generation that serves was loaded. One entry a script: its latest version.

@@ -23,4 +23,8 @@ void on_engine_log(void* /*context*/, gatehouse_level level, gatehouse_text line
   write_filtered(nullptr, static_cast<base::Level>(level), std::string_view(line.data, line.size));
 }
 
+void on_repeated_engine_log(void* context, gatehouse_level /*level*/, gatehouse_text line) {
+  on_engine_log(context, GATEHOUSE_LOG_DEBUG, line);
+}
+
 }  // namespace gatehoused

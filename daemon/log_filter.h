@@ -13,5 +13,7 @@ namespace gatehoused {
 void set_log_level(base::Level level);
 // gatehouse_host.log: the engine's lines take the same way.
 void on_engine_log(void* context, gatehouse_level level, gatehouse_text line);
+// The same for lines that the log has already: at level debug.
+void on_repeated_engine_log(void* context, gatehouse_level level, gatehouse_text line);
 
 }  // namespace gatehoused

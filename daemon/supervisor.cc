@@ -336,8 +336,7 @@ void Supervisor::act() {
 void Supervisor::act_on_generations() {
   if (Brood* const next = coming()) {
     if (next->stage == Brood::Stage::kWarmingUp) {
-      const Census now = census(*next);
-      if (ready_workers_of(*next) >= std::min(now.wanted, now.taking + now.free_slots)) take_over(*next);
+      if (has_enough(*next)) take_over(*next);
     } else if (next->stage == Brood::Stage::kLoading &&
                load_deadline(launch_.spec, next->is_first(), next->loading_since).passed()) {
       base::log(Message::kLoadTimeout, "group '%s': script %s was not loaded within %.1f s; its process is killed",
@@ -444,9 +443,7 @@ void Supervisor::retire_all(const Brood& brood) {
 // Workers that want to be replaced go when as many as are wanted serve beside them.
 void Supervisor::relieve() {
   Brood* const now = serving();
-  if (now == nullptr) return;
-  const Census census_now = census(*now);
-  if (ready_workers_of(*now) < std::min(census_now.wanted, census_now.taking + census_now.free_slots)) return;
+  if (now == nullptr || !has_enough(*now)) return;
   for (Worker& worker : workers_) {
     if (worker.brood != now->id() || !worker.wants_relief) continue;
     retire(worker);
@@ -501,6 +498,7 @@ Census Supervisor::census(const Brood& brood) const {
   Census census;
   census.ending = ending_ || brood.ending;
   census.wanted = static_cast<std::size_t>(std::max<std::int64_t>(launch_.spec.processes, 1));
+  if (brood.stage == Brood::Stage::kWarmingUp && brood.needs_pilot() && ready_workers_of(brood) == 0) census.wanted = 1;
   census.zygote_up = brood.stage >= Brood::Stage::kWarmingUp;
   for (const Worker& worker : workers_) {
     if (worker.state == Worker::State::kNone) {
@@ -542,6 +540,13 @@ std::size_t Supervisor::ready_workers_of(const Brood& brood) const {
   return static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(), [&](const Worker& worker) {
     return worker.state == Worker::State::kTaking && worker.brood == brood.id() && !worker.wants_relief;
   }));
+}
+
+// As many workers take tickets as are wanted, or as there are slots for.
+bool Supervisor::has_enough(const Brood& brood) const {
+  const std::size_t ready = ready_workers_of(brood);
+  const Census now = census(brood);
+  return ready > 0 && ready >= std::min(now.wanted, now.taking + now.free_slots);
 }
 
 // Nothing serves, and what was tried has failed. While another attempt loads, requests wait for it.

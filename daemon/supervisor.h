@@ -81,6 +81,7 @@ class Supervisor {
   Brood* brood_of(int id);
   std::size_t workers_of(const Brood& brood) const;
   std::size_t ready_workers_of(const Brood& brood) const;
+  bool has_enough(const Brood& brood) const;
   bool refusing();
   const char* group() const { return launch_.spec.name.c_str(); }
 

@@ -121,6 +121,7 @@ bool Worker::prepare() {
 
 // Before any ticket: what lives in a sub-interpreter cannot be forked, and what left threads behind neither.
 void Worker::load_imports() {
+  if (born_.plan->is_retry) host_.log = on_repeated_engine_log;
   for (const PlannedImport& planned : born_.plan->imports) {
     if (born_.plan->is_loaded_ahead(planned)) continue;
     std::int64_t mtime = 0;
@@ -129,6 +130,7 @@ void Worker::load_imports() {
     tell(born_.line, WorkerNotice{WorkerNotice::Kind::kImportFailed, "", {planned.import.script, mtime, "", "", ""}});
     _exit(kLoadFailed);
   }
+  host_.log = on_engine_log;
 }
 
 bool Worker::start_threads() {

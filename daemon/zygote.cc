@@ -57,11 +57,6 @@ gatehouse_server server_of(const wire::Launch& launch) {
           launch.mpm_name.c_str()};
 }
 
-// The engine's lines of an attempt whose failure is in the log already.
-void on_repeated_log(void* context, gatehouse_level, gatehouse_text line) {
-  on_engine_log(context, GATEHOUSE_LOG_DEBUG, line);
-}
-
 // How often files are looked at that a failed attempt waits for.
 constexpr base::Micros kWatchInterval = std::chrono::milliseconds(50);
 
@@ -116,7 +111,7 @@ base::Status Zygote::start() {
   engine_ = engine.value();
 
   host_.size = sizeof host_;
-  host_.log = plan().is_retry ? on_repeated_log : on_engine_log;
+  host_.log = plan().is_retry ? on_repeated_engine_log : on_engine_log;
   server_ = server_of(launch());
   host_.server = &server_;
   host_.log_level = static_cast<std::int32_t>(launch().log_level);

@@ -102,6 +102,11 @@ static enum gatehouse_result decline(const struct gatehouse_request* request) {
   return GATEHOUSE_DECLINED;
 }
 
+/* Stale code, which serves who does not mind. */
+static enum gatehouse_result old_or_decline(const struct gatehouse_request* request) {
+  return (request->target->flags & GATEHOUSE_DECLINE_STALE) != 0 ? GATEHOUSE_DECLINED : hello(request);
+}
+
 static enum gatehouse_result die_before_entering(const struct gatehouse_request* request) {
   (void)request;
   _exit(3);
@@ -130,6 +135,7 @@ static const struct {
     {"fail", fail},
     {"short", fall_short},
     {"decline", decline},
+    {"old_or_decline", old_or_decline},
     {"die_early", die_before_entering},
     {"die_inside", die_inside},
     {"fork", fork_and_return},

@@ -1,47 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A touched script is new code: in daemons for every request that begins after it, embedded by a new import."""
-import os
-import time
-
 import pytest
 
 from clients import Load, at_once
+from deployment import Site
 from processes import is_alive, wait_until
-
-SCRIPT = '''
-import os
-import time
-VERSION = {version!r}
-{extra}
-
-def application(environ, start_response):
-    start_response('200 OK', [('Content-Type', 'text/plain')])
-    return [f'{{VERSION}} {{os.getpid()}}'.encode()]
-'''
-
-
-class Site:
-    """A server with one script that tests rewrite."""
-
-    def __init__(self, server, config, mpm='event'):
-        self.server = server(config, mpm)
-        self.script = self.server.root / 'app.wsgi'
-        self.time = time.time() - 1000
-
-    def write(self, version, extra=''):
-        """Replaces the script by another version, as an editor does: a new file with a new time."""
-        new = self.script.with_suffix('.new')
-        new.write_text(SCRIPT.format(version=version, extra=extra))
-        self.time += 10
-        os.utime(new, (self.time, self.time))
-        new.rename(self.script)
-
-    def get(self):
-        response = self.server.get('/')
-        assert response.status == 200, response
-        version, pid = response.text.split()
-        return version, int(pid)
-
 
 @pytest.fixture
 def daemon(server):

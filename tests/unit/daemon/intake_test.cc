@@ -106,6 +106,44 @@ TEST(Intake, AfterCloseNothingIsTakenFromTheQueue) {
   LONGS_EQUAL(7, take());
 }
 
+TEST(Intake, PausedItLeavesTicketsInTheQueueAndResumedItTakesThem) {
+  std::atomic<std::uint32_t> request = 0;
+  std::thread waiting([&] { request = take(); });
+  intake->pause();
+  send_ticket(7);
+  char byte;
+  CHECK(recv(queue.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0);
+  intake->resume();
+  waiting.join();
+  LONGS_EQUAL(7, request.load());
+}
+
+TEST(Intake, PausedItStillCloses) {
+  std::atomic<bool> ended = false;
+  std::thread waiting([&] { ended = take() == 0; });
+  intake->pause();
+  intake->close();
+  waiting.join();
+  CHECK(ended.load());
+  intake->resume();
+  LONGS_EQUAL(0, take());
+}
+
+TEST(Intake, APauseThatMeetsTheEndOfTheQueueLosesNothing) {
+  for (int round = 0; round < 20; ++round) {
+    setup();
+    std::atomic<bool> ended = false;
+    std::thread waiting([&] { ended = take() == 0; });
+    std::thread closing([&] { sender.reset(); });
+    intake->pause();
+    intake->resume();
+    closing.join();
+    waiting.join();
+    CHECK(ended.load());
+    LONGS_EQUAL(0, lines.load());
+  }
+}
+
 TEST(Intake, TheDeadEndReadsEndOfFileAndTakesNothing) {
   char byte;
   LONGS_EQUAL(0, recv(intake->dead_end(), &byte, 1, 0));

@@ -102,4 +102,30 @@ TEST(TimeToFinish, IsThirtySecondsOtherwise) {
   CHECK(prompt() == 30s);
 }
 
+TEST(TimeToFinish, OfTheRetiredIsGracefulTimeoutIfThatIsSet) {
+  CHECK(gatehoused::time_to_retire(spec) == 30s);
+  spec.graceful_timeout = 2'000'000;
+  CHECK(gatehoused::time_to_retire(spec) == 2s);
+}
+
+TEST_GROUP(Loading) { wire::GroupSpec spec; };
+
+TEST(Loading, IsTriedAgainAfterGrowingDelays) {
+  CHECK(gatehoused::load_delay(1) == 1s);
+  CHECK(gatehoused::load_delay(2) == 2s);
+  CHECK(gatehoused::load_delay(5) == 16s);
+  CHECK(gatehoused::load_delay(1000) == 30s);
+}
+
+TEST(Loading, MayTakeAsLongAsStartupTimeoutSays) {
+  spec.startup_timeout = 3'000'000;
+  CHECK(gatehoused::load_deadline(spec, true, 100s).when() == 103s);
+  CHECK(gatehoused::load_deadline(spec, false, 100s).when() == 103s);
+}
+
+TEST(Loading, HasALimitOnlyWhereOldCodeCanServe) {
+  CHECK(gatehoused::load_deadline(spec, true, 100s).is_never());
+  CHECK(gatehoused::load_deadline(spec, false, 100s).when() == 130s);
+}
+
 TEST(TimeToFinish, LeavesSlotsForThoseWhoAreSlowToLeave) { CHECK(gatehoused::slots_for(2) > 4); }

@@ -138,7 +138,7 @@ void RunningGroup::start_program_with(std::string_view control_bytes) {
 
 std::string RunningGroup::script_file(std::string_view script) {
   const std::string file = directory_ + "/" + std::string(script) + ".wsgi";
-  std::ofstream(file, std::ios::app).flush();
+  if (std::find(removed_.begin(), removed_.end(), script) == removed_.end()) std::ofstream(file, std::ios::app).flush();
   return file;
 }
 
@@ -236,6 +236,11 @@ pid_t RunningGroup::zygote() {
 std::vector<pid_t> RunningGroup::workers() {
   const pid_t parent = zygote();
   return parent == 0 ? std::vector<pid_t>() : children_of(parent);
+}
+
+std::vector<pid_t> RunningGroup::first_workers() {
+  const std::vector<pid_t> children = children_of(supervisor_);
+  return children.empty() ? std::vector<pid_t>() : children_of(children.front());
 }
 
 void RunningGroup::await_workers(std::size_t count) {

@@ -38,6 +38,8 @@ class RunningGroup {
 
   // The file that stands for a behaviour; it is made.
   std::string script_file(std::string_view script);
+  // No file stands for it from now on: it cannot be loaded.
+  void remove_script(std::string_view script) { removed_.emplace_back(script); }
   // The child's side of a request to the fake engine's behaviour `script`.
   base::UniqueFd send(std::string_view script, std::string_view query = "");
   Reply receive(const base::UniqueFd& channel);
@@ -51,8 +53,9 @@ class RunningGroup {
   void close_queue() { queue_.reset(); }
 
   pid_t supervisor() const { return supervisor_; }
-  pid_t zygote();                // 0: none
-  std::vector<pid_t> workers();  // of the zygote
+  pid_t zygote();                      // 0: none
+  std::vector<pid_t> workers();        // of the zygote
+  std::vector<pid_t> first_workers();  // of the oldest zygote there is
   void await_workers(std::size_t count);
   // The supervisor ends within five seconds: its wait status; -1: it did not.
   int await_end();
@@ -70,6 +73,7 @@ class RunningGroup {
   base::UniqueFd control_, queue_;
   pid_t supervisor_ = 0;
   std::vector<pid_t> seen_;
+  std::vector<std::string> removed_;
   std::uint32_t next_request_ = 1;
 };
 

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "running_group_test.h"
@@ -53,6 +54,52 @@ TEST(RunningSupervisor, StaleCodeMakesTheWorkerLeaveAndAnotherTakeItsPlace) {
   CHECK(group->get("decline").declined);
   logged("GH0423: worker");
   CHECK(eventually([&] { return group->workers().size() == 1 && group->workers().front() != before; }));
+  answers();
+}
+
+TEST(RunningSupervisor, ChangedCodeThatLoadsReplacesAllWorkers) {
+  start(3);
+  const std::vector<pid_t> before = group->workers();
+  CHECK(group->get("decline").declined);
+  CHECK(eventually([&] {
+    const std::vector<pid_t> now = group->workers();
+    return now.size() == 3 && std::find_first_of(now.begin(), now.end(), before.begin(), before.end()) == now.end();
+  }));
+  answers();
+}
+
+TEST(RunningSupervisor, ChangedCodeThatDoesNotLoadIsServedByTheOldWorkers) {
+  start(2);
+  const std::vector<pid_t> before = group->workers();
+  group->remove_script("old_or_decline");
+  CHECK(group->get("old_or_decline").declined);
+  logged("GH0431: ");
+  LONGS_EQUAL(200, group->get("old_or_decline").status);
+  CHECK(before == group->first_workers());
+  answers();
+}
+
+TEST(RunningSupervisor, WithRollingReloadOldCodeAnswersAtOnce) {
+  group->launch.spec.reload = "rolling";
+  start();
+  LONGS_EQUAL(200, group->get("old_or_decline").status);
+  logged("GH0440: ");
+  CHECK(eventually([&] { return group->log().find("GH0441: ", group->log().find("GH0440: ")) != std::string::npos; }));
+  answers();
+}
+
+TEST(RunningSupervisor, AnApplicationThatCannotBeLoadedAheadAnswers503) {
+  group->launch.imports = {{wire::Import::Kind::kApplication, group->script_file("fail"), "", ""}};
+  group->start();
+  logged("GH0432: ");
+  LONGS_EQUAL(503, group->get("hello").status);
+  group->close_control();
+  ends_in_order();
+}
+
+TEST(RunningSupervisor, AnImportScriptThatCannotBeLoadedHoldsNothingUp) {
+  group->launch.imports = {{wire::Import::Kind::kScript, group->script_file("fail"), "", ""}};
+  start();
   answers();
 }
 

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A site whose script tests deploy anew."""
+
+import os
+import time
+
+SCRIPT = '''
+import os
+import time
+VERSION = {version!r}
+{extra}
+
+def application(environ, start_response):
+    start_response('200 OK', [('Content-Type', 'text/plain')])
+    return [f'{{VERSION}} {{os.getpid()}}'.encode()]
+'''
+
+
+class Site:
+    """A server with one script that tests rewrite."""
+
+    def __init__(self, server, config, mpm='event'):
+        self.server = server(config, mpm)
+        self.script = self.server.root / 'app.wsgi'
+        self.time = time.time() - 1000
+
+    def write(self, version, extra=''):
+        """Replaces the script by another version, as an editor does: a new file with a new time."""
+        self.write_text(SCRIPT.format(version=version, extra=extra))
+
+    def write_text(self, text):
+        new = self.script.with_suffix('.new')
+        new.write_text(text)
+        self.time += 10
+        os.utime(new, (self.time, self.time))
+        new.rename(self.script)
+
+    def get(self):
+        response = self.server.get('/')
+        assert response.status == 200, response
+        version, pid = response.text.split()
+        return version, int(pid)
