@@ -69,7 +69,7 @@ class Changes {
  private:
   struct Entry {
     ScriptChange change;
-    std::int64_t attempted_us = 0;  // the version that the latest attempt was for
+    std::int64_t attempted_us = -1;  // the version that the latest attempt was for
     bool failed = false;
     bool noticed = false;  // by a worker, which knows what the request wants of it
   };
