@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // gatehoused: executed by httpd's parent, one for each process group and generation, as {"gatehoused",
-// "supervise"} with descriptors 1 and 2 = error log, 3 = control, 4 = read end of the queue.
+// "supervise"} with descriptors 1 and 2 = error log, 3 = control, 4 = read end of the queue, 5 = succession.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -25,6 +25,7 @@ namespace {
 
 constexpr int kControl = 3;
 constexpr int kQueue = 4;
+constexpr int kSuccession = 5;
 constexpr std::uint32_t kMaxLaunch = 4u << 20;
 
 bool is_socket(int fd) {
@@ -65,7 +66,8 @@ void unblock_signals() {
 int supervise() {
   base::UniqueFd control(kControl);
   base::UniqueFd queue(kQueue);
-  for (int fd : {kControl, kQueue}) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  base::UniqueFd succession(kSuccession);
+  for (int fd : {kControl, kQueue, kSuccession}) fcntl(fd, F_SETFD, FD_CLOEXEC);
   const base::Result<wire::Launch> launch = read_launch(control.get());
   if (!launch) {
     base::log(launch.error());
@@ -73,7 +75,7 @@ int supervise() {
   }
   gatehoused::set_log_level(static_cast<base::Level>(launch->log_level));
   base::Result<gatehoused::Supervisor> supervisor =
-      gatehoused::Supervisor::create(launch.value(), std::move(control), std::move(queue));
+      gatehoused::Supervisor::create(launch.value(), std::move(control), std::move(queue), std::move(succession));
   if (!supervisor) {
     base::log(supervisor.error());
     return 1;

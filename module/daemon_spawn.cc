@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstring>
 #include <list>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,19 +36,23 @@ using base::UniqueFd;
 constexpr int kTicketCost = 400;
 constexpr int kLeastTickets = 16;
 constexpr base::Micros kUnlimited = 5s;  // how long a group without shutdown-timeout may hold up httpd's stop
-constexpr char kDrain = 'D';
+// Said on the control socket (daemon/supervisor.h).
+constexpr char kDrain = 'D', kHandOver = 'S';
 // Where gatehoused expects its descriptors.
-enum Place : int { kControlPlace = 3, kQueuePlace = 4, kPlaces = 5 };
+enum Place : int { kControlPlace = 3, kQueuePlace = 4, kSuccessionPlace = 5, kPlaces = 6 };
 
 // One gatehoused and what the parent holds for it. Lives in the process's pool until it has ended.
 struct Supervisor {
   std::string name;                  // of its group
   std::string launch;                // encoded
+  std::string identity;              // of its options: generations that have the same share one queue
+  std::int64_t queue = 0;            // tells queues apart
   base::Micros shutdown;             // how long the group may take to stop
   UniqueFd log;                      // its standard error: the ErrorLog of the server that defines the group
   UniqueFd control;                  // end-of-file: stop
-  UniqueFd queue_read, queue_write;  // invalid once the generation is old
-  apr_proc_t process{};              // pid 0: not running
+  UniqueFd queue_read, queue_write;  // invalid once the generation is old, or has handed them to the next
+  UniqueFd served, serves;  // pipe: the supervisor writes to the second when it serves; older ones read the first
+  apr_proc_t process{};     // pid 0: not running
   base::Micros started{};
   RespawnDelay delay;
   bool current = true;  // of the generation in force: started again when it ends by itself
@@ -70,6 +75,8 @@ void on_forked() noexcept {
   for (Supervisor& supervisor : brood->supervisors) {
     supervisor.control.reset();
     supervisor.queue_read.reset();
+    supervisor.served.reset();
+    supervisor.serves.reset();
     supervisor.log.reset();
   }
 }
@@ -161,8 +168,12 @@ base::Status start(Supervisor* supervisor, base::Micros delay) {
   char* const arguments[] = {name, role, nullptr};
   char* const environment[] = {nullptr};  // gatehoused builds its group's from the launch
   const Program program = {file.value().c_str(), arguments, environment};
-  int descriptors[kPlaces] = {null.get(), supervisor->log.get(), supervisor->log.get(), control->second.get(),
-                              supervisor->queue_read.get()};
+  int descriptors[kPlaces] = {null.get(),
+                              supervisor->log.get(),
+                              supervisor->log.get(),
+                              control->second.get(),
+                              supervisor->queue_read.get(),
+                              supervisor->serves.get()};
   // The launch waits in the socket; it is a few kilobytes, much less than a socket holds.
   if (!send_launch(control->first.get(), supervisor->launch))
     return base::os_error(Message::kSupervisorStart,
@@ -227,8 +238,37 @@ void drain_current() {
     supervisor.current = false;
     // Before the queue's ends are closed: workers that see its end must be expected to leave.
     static_cast<void>(send(supervisor.control.get(), &kDrain, 1, MSG_NOSIGNAL));
-    supervisor.queue_read.reset();
-    supervisor.queue_write.reset();
+  }
+}
+
+// Log level, generation and imports may differ between generations that follow each other on one queue.
+std::string identity_of(wire::Launch launch) {
+  launch.generation = 0;
+  launch.log_level = 0;
+  launch.imports.clear();
+  launch.has_elders = false;
+  return wire::encode(launch);
+}
+
+bool has_heir(const Supervisor& elder) {
+  const DaemonGroup* heir = configuration()->find_group(elder.name);
+  return elder.process.pid != 0 && heir != nullptr && identity_of(heir->launch) == elder.identity;
+}
+
+// The generation that serves the group with just these options, if there is one.
+Supervisor* find_elder(const Supervisor& heir) {
+  for (auto elder = brood->supervisors.rbegin(); elder != brood->supervisors.rend(); ++elder) {
+    if (!elder->current && elder->queue_write.valid() && elder->name == heir.name && elder->identity == heir.identity)
+      return &*elder;
+  }
+  return nullptr;
+}
+
+// All that serve the heir's queue go on until it does; then they leave.
+void announce(const Supervisor& heir) {
+  for (Supervisor& elder : brood->supervisors) {
+    if (elder.current || elder.queue != heir.queue) continue;
+    base::send_with_fd(elder.control.get(), std::as_bytes(std::span(&kHandOver, 1)), heir.served.get(), MSG_DONTWAIT);
   }
 }
 
@@ -301,18 +341,38 @@ UniqueFd log_of(const server_rec* server) {
   return UniqueFd(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
 }
 
-base::Status start_group(DaemonGroup* group) {
+base::Status make_queue(Supervisor* supervisor) {
+  static constinit std::int64_t queues = 0;
   auto queue = base::socket_pair(SOCK_SEQPACKET);
   if (!queue) return queue.error();
-  size_queue(queue->first.get(), group->spec.listen_backlog);
+  supervisor->queue = ++queues;
+  supervisor->queue_write = std::move(queue->first);
+  supervisor->queue_read = std::move(queue->second);
+  return base::ok();
+}
 
+base::Status start_group(DaemonGroup* group) {
+  int serves[2];
+  if (pipe2(serves, O_CLOEXEC) != 0) return base::os_error(Message::kSupervisorStart, "no pipe could be made");
   Supervisor& supervisor = brood->supervisors.emplace_back();
   supervisor.name = group->spec.name;
-  supervisor.launch = wire::encode(group->launch);
+  supervisor.identity = identity_of(group->launch);
   supervisor.shutdown = group->spec.shutdown_timeout > 0 ? base::Micros(group->spec.shutdown_timeout) : kUnlimited;
   supervisor.log = log_of(group->servers.front());
-  supervisor.queue_write = std::move(queue->first);
-  supervisor.queue_read = std::move(queue->second);
+  supervisor.served = UniqueFd(serves[0]);
+  supervisor.serves = UniqueFd(serves[1]);
+  Supervisor* const elder = find_elder(supervisor);
+  group->launch.has_elders = elder != nullptr;
+  supervisor.launch = wire::encode(group->launch);
+  if (elder != nullptr) {
+    supervisor.queue = elder->queue;
+    supervisor.queue_read = std::move(elder->queue_read);
+    supervisor.queue_write = std::move(elder->queue_write);
+    announce(supervisor);
+  } else if (const base::Status made = make_queue(&supervisor); !made) {
+    return made;
+  }
+  size_queue(supervisor.queue_write.get(), group->spec.listen_backlog);
   group->queue = supervisor.queue_write.get();
   return start(&supervisor, base::Micros::zero());
 }
@@ -326,6 +386,17 @@ void prepare_brood(process_rec* process) {
 }
 
 }  // namespace
+
+void close_old_queues() {
+  if (!is_parent()) return;
+  for (Supervisor& supervisor : brood->supervisors) {
+    if (supervisor.current || has_heir(supervisor)) continue;
+    supervisor.queue_read.reset();
+    supervisor.queue_write.reset();
+    supervisor.served.reset();
+    supervisor.serves.reset();
+  }
+}
 
 bool start_groups(server_rec* main_server) {
   static constinit std::int64_t generation = 0;

@@ -9,7 +9,12 @@
 
 namespace httpd {
 
-// Makes the queues of this generation and starts its supervisors. False: one could not be started; logged.
+// Lets go of the queues that the configuration, just read and its launches resolved, has no use for: they end with the
+// last of their httpd's children. Before other modules fork processes, which would hold them for good (mod_cgid's).
+void close_old_queues();
+
+// Makes the queues of this generation, or takes over those of the last, and starts its supervisors. False: one could
+// not be started; logged.
 bool start_groups(server_rec* main_server);
 
 // Tries again what the operating system refused before (no process, no descriptor). For httpd's monitor hook.

@@ -27,6 +27,7 @@ int on_check_config(apr_pool_t* /*pool*/, apr_pool_t* /*log*/, apr_pool_t* /*tem
     return HTTP_INTERNAL_SERVER_ERROR;
   }
   if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) review_configuration(s);
+  close_old_queues();
   return OK;
 }
 

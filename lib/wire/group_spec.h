@@ -119,6 +119,7 @@ struct Launch {
   std::int64_t mpm_processes = 0, mpm_threads = 0;
   std::int64_t default_timeout = 60'000'000;  // httpd's Timeout, for socket-timeout 0
   std::vector<Import> imports;                // in the configuration's order
+  bool has_elders = false;                    // an older generation serves the queue until this one does
 };
 
 // For gatehoused's standard start: both programs are of one version. decode_launch refuses (kDaemonStart) what

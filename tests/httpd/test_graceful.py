@@ -122,3 +122,78 @@ def test_a_hard_restart_serves_on(server, mode):
         wait_until(lambda: httpd.accepts(), what='httpd accepts connections')
         assert httpd.get(f'/{mode}/hello').status == 200
     settles_at(httpd, before)
+
+
+SLOW = '''
+import os, pathlib, time
+here = pathlib.Path({directory!r})
+if (here / 'slow').exists():
+    (here / 'importing').touch()
+    while not (here / 'go').exists():
+        time.sleep(0.01)
+    if (here / 'bad').exists():
+        raise ValueError('bad deploy')
+
+def application(environ, start_response):
+    start_response('200 OK', [('Content-Type', 'text/plain')])
+    return [str(os.getppid()).encode()]
+'''
+
+
+@pytest.fixture
+def slow(server, tmp_directory):
+    """A server whose application takes long to load once .directory/slow exists; get() tells the generation."""
+    script = tmp_directory / 'app.wsgi'
+    script.write_text(SLOW.format(directory=str(tmp_directory)))
+    httpd = server(GROUP + f'WSGIScriptAlias / {script} process-group=one application-group=%{{GLOBAL}}\n')
+    httpd.directory = tmp_directory
+    assert httpd.get('/').status == 200
+    (tmp_directory / 'slow').touch()
+    return httpd
+
+
+def test_the_old_workers_serve_until_the_new_ones_have_loaded_the_application(slow):
+    old = slow.get('/').text
+    with Load(slow, '/') as load:
+        slow.graceful()
+        wait_until((slow.directory / 'importing').exists, what='the new generation loads')
+        done = load.done
+        wait_until(lambda: load.done > done + 30, what='requests went on meanwhile')
+        assert slow.get('/').text == old
+        (slow.directory / 'go').touch()
+        wait_until(lambda: slow.get('/').text != old, what='the new generation serves')
+    assert load.failures == []
+    wait_until(lambda: not is_alive(int(old)), 15, 'the old generation left')
+
+
+def test_several_restarts_before_the_first_has_loaded_end_in_the_last(slow):
+    old = slow.get('/').text
+    before = settled_count(slow)
+    for _ in range(3):
+        slow.graceful()
+        assert slow.get('/').text == old
+    wait_until((slow.directory / 'importing').exists, what='the new generation loads')
+    (slow.directory / 'go').touch()
+    wait_until(lambda: slow.get('/').text != old, what='a new generation serves')
+    settles_at(slow, before)
+
+
+def test_code_that_does_not_load_at_a_restart_leaves_the_old_generation_serving(slow, error_log):
+    old = slow.get('/').text
+    (slow.directory / 'bad').touch()
+    (slow.directory / 'go').touch()
+    slow.graceful()
+    error_log.wait_for('GH0432: ')
+    error_log.expect_traceback('ValueError: bad deploy')
+    assert {slow.get('/').text for _ in range(10)} == {old}
+    (slow.directory / 'bad').unlink()
+    wait_until(lambda: slow.get('/').text != old, what='the repaired code serves')
+
+
+def test_other_options_are_never_served_by_the_old_generation(server):
+    httpd = server(GROUP + PATHS)
+    old = {httpd.get('/daemon/identity').json()['pid'] for _ in range(20)}
+    httpd.configure(GROUP.replace('threads=4', 'threads=1') + PATHS)
+    httpd.graceful()
+    wait_until(lambda: not httpd.get('/daemon/identity').json()['multithread'], 5, 'the new options hold')
+    assert not old & {httpd.get('/daemon/identity').json()['pid'] for _ in range(20)}
