@@ -82,7 +82,7 @@ bool decode(std::span<const std::byte> bytes, WorkerOrder* order) {
   order->kind = static_cast<WorkerOrder::Kind>(kind);
   order->limit_us = reader.i64();
   std::uint32_t count = reader.u32();
-  if (kind > static_cast<std::uint32_t>(WorkerOrder::Kind::kRetire) || count > kMaxTolerated) return false;
+  if (kind > static_cast<std::uint32_t>(WorkerOrder::Kind::kDismiss) || count > kMaxTolerated) return false;
   order->tolerated.clear();
   for (; count > 0; --count) {
     ScriptVersion& version = order->tolerated.emplace_back();

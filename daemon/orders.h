@@ -71,11 +71,12 @@ struct WorkerNotice {
 // Supervisor to worker.
 struct WorkerOrder {
   enum class Kind : std::uint32_t {
-    kPause,  // take no tickets for now: new code is being loaded
-    kServe,  // take tickets; `tolerated` could not be loaded, so old code serves who asks for these versions
-    kRetire  // leave: others have taken over
+    kPause,   // take no tickets for now: new code is being loaded
+    kServe,   // take tickets; `tolerated` could not be loaded, so old code serves who asks for these versions
+    kRetire,  // leave: others have taken over
+    kDismiss  // leave: there is too little to do
   } kind = Kind::kPause;
-  std::int64_t limit_us = 0;  // kRetire: how long requests in hand may take
+  std::int64_t limit_us = 0;  // kRetire, kDismiss: how long requests in hand may take
   std::vector<ScriptVersion> tolerated;
 };
 

@@ -3,18 +3,22 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <span>
 
 #include "base/log.h"
 #include "daemon/title.h"
 #include "daemon/turn_away.h"
+#include "wire/message.h"
 
 namespace gatehoused {
 namespace {
@@ -26,6 +30,15 @@ constexpr int kBurst = 64;
 constexpr std::size_t kMostLoaded = 1024;
 
 double seconds(Micros duration) { return static_cast<double>(duration.count()) / 1e6; }
+
+// How long the first ticket of the queue has waited; it stays there, and its descriptor with it.
+Micros longest_wait(int queue) {
+  std::array<std::byte, wire::kTicketSize> bytes;
+  wire::Ticket ticket;
+  const ssize_t got = recv(queue, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (got != static_cast<ssize_t>(bytes.size()) || !wire::decode(bytes, &ticket)) return Micros(0);
+  return std::max(base::now() - Micros(ticket.sent_us), Micros(1));
+}
 
 }  // namespace
 
@@ -39,7 +52,8 @@ std::string text_of_wait_status(int status) {
   return text;
 }
 
-base::Result<Supervisor> Supervisor::create(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue) {
+base::Result<Supervisor> Supervisor::create(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue,
+                                            base::UniqueFd succession) {
   // Orphaned workers become children of the supervisor, so that it sees their end.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   base::Result<SignalPipe> signals = SignalPipe::open({SIGTERM, SIGCHLD});
@@ -51,17 +65,20 @@ base::Result<Supervisor> Supervisor::create(const wire::Launch& launch, base::Un
   const std::size_t threads = static_cast<std::size_t>(std::max<std::int64_t>(launch.spec.threads, 1));
   base::Result<SlotTable> slots = SlotTable::create(slots_for(processes), threads);
   if (!slots) return slots.error();
-  return Supervisor(launch, std::move(control), std::move(queue), std::move(signals).value(), std::move(slots).value());
+  return Supervisor(launch, std::move(control), std::move(queue), std::move(succession), std::move(signals).value(),
+                    std::move(slots).value());
 }
 
-Supervisor::Supervisor(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue, SignalPipe signals,
-                       SlotTable slots)
+Supervisor::Supervisor(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue,
+                       base::UniqueFd succession, SignalPipe signals, SlotTable slots)
     : launch_(launch),
       control_(std::move(control)),
       queue_(std::move(queue)),
+      succession_(std::move(succession)),
       signals_(std::move(signals)),
       slots_(std::move(slots)),
-      workers_(slots_.workers()) {}
+      workers_(slots_.workers()),
+      scaling_(launch.spec) {}
 
 void Supervisor::run() {
   set_title(title_of_supervisor(launch_.spec));
@@ -78,7 +95,8 @@ void Supervisor::run() {
 void Supervisor::wait_and_handle() {
   std::vector<pollfd> events = {{control_.get(), POLLIN, 0},
                                 {signals_.fd(), POLLIN, 0},
-                                {queue_ended_ ? -1 : queue_.get(), static_cast<short>(refusing() ? POLLIN : 0), 0}};
+                                {queue_ended_ ? -1 : queue_.get(), static_cast<short>(refusing() ? POLLIN : 0), 0},
+                                {successor_.get(), POLLIN, 0}};
   const std::size_t fixed = events.size();
   for (const Brood& brood : broods_) events.push_back({brood.reports(), POLLIN, 0});
   const std::size_t lines = events.size();
@@ -92,20 +110,36 @@ void Supervisor::wait_and_handle() {
     if (events[i].revents != 0) on_line(i - lines);
   if (events[1].revents != 0) on_signals();
   if (events[2].revents != 0) on_queue();
+  if (events[3].revents != 0) on_successor();
   if (events[0].revents != 0) on_control();
 }
 
 void Supervisor::on_control() {
-  char byte;
-  const ssize_t got = base::read_some(control_.get(), &byte, 1);
-  if (got == 1) {
-    if (byte != kDrain || ending_) return;
-    base::log(Message::kGroupEnding, "group '%s' serves what is left of its configuration", group());
-    set_title(title_of_supervisor(launch_.spec) + ", draining");
-    return;
+  char byte = 0;
+  base::UniqueFd descriptor;
+  const ssize_t got =
+      base::receive_with_fd(control_.get(), std::as_writable_bytes(std::span(&byte, 1)), &descriptor, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EBADMSG)) return;
+  if (got <= 0) {
+    control_.reset();
+    return end(Ending::kPrompt);
   }
-  control_.reset();
-  end(Ending::kPrompt);
+  if (ending_) return;
+  if (byte == kHandOver) successor_ = std::move(descriptor);
+  if (byte != kDrain) return;
+  base::log(Message::kGroupEnding, "group '%s' serves what is left of its configuration", group());
+  set_title(title_of_supervisor(launch_.spec) + ", draining");
+}
+
+// The end of the pipe without a byte: there is no successor after all, the queue's end will tell.
+void Supervisor::on_successor() {
+  int bytes = 0;
+  const bool serves = ioctl(successor_.get(), FIONREAD, &bytes) == 0 && bytes > 0;
+  successor_.reset();
+  if (!serves || ending_) return;
+  base::log(Message::kGroupEnding, "group '%s' has handed over to the new configuration", group());
+  end(Ending::kPeaceful);
+  for (Brood& brood : broods_) retire_all(brood);
 }
 
 void Supervisor::on_signals() {
@@ -349,6 +383,7 @@ void Supervisor::act_on_generations() {
     start_generation();
   for (Brood& brood : broods_)
     if (!brood.ending) fork_workers(brood);
+  scale();
   relieve();
 }
 
@@ -402,6 +437,10 @@ void Supervisor::take_over(Brood& brood) {
   start_failed_ = false;
   changes_.attempt_succeeded(brood.loaded);
   zygote_backoff_ = {};
+  if (succession_.valid()) {
+    [[maybe_unused]] const ssize_t told = base::write_some(succession_.get(), "", 1);
+    succession_.reset();
+  }
   base::log(Message::kGenerationServes, "group '%s' serves by %zu new workers after %.3f s", group(),
             ready_workers_of(brood), seconds(base::now() - brood.loading_since));
   if (old == nullptr) return;
@@ -430,9 +469,9 @@ void Supervisor::give_up(Brood& brood, const std::string& why) {
   if (now != nullptr && !changes_.any_untried()) tell_all(*now, {WorkerOrder::Kind::kServe, 0, changes_.failed()});
 }
 
-void Supervisor::retire(Worker& worker) {
+void Supervisor::retire(Worker& worker, WorkerOrder::Kind how) {
   if (worker.state == Worker::State::kNone || worker.state == Worker::State::kLeaving) return;
-  tell(worker.line.get(), WorkerOrder{WorkerOrder::Kind::kRetire, time_to_retire(launch_.spec).count(), {}});
+  tell(worker.line.get(), WorkerOrder{how, time_to_retire(launch_.spec).count(), {}});
 }
 
 void Supervisor::retire_all(const Brood& brood) {
@@ -450,6 +489,55 @@ void Supervisor::relieve() {
     worker.wants_relief = false;
     worker.state = Worker::State::kLeaving;
   }
+}
+
+Load Supervisor::load_of(const Brood& brood) {
+  Load load{longest_wait(queue_.get()), ready_workers_of(brood), 0};
+  for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
+    if (workers_[slot].state != Worker::State::kTaking || workers_[slot].brood != brood.id()) continue;
+    for (const ThreadSlot& thread : slots_.threads_of(slot))
+      load.busy_threads += thread.taken_us.load(std::memory_order_relaxed) != 0;
+  }
+  return load;
+}
+
+void Supervisor::scale() {
+  Brood* const now = serving();
+  if (!scaling_.is_active() || now == nullptr || base::now() < next_look_) return;
+  next_look_ = base::now() + scaling_.interval();
+  const std::size_t before = scaling_.wanted();
+  const Load load = load_of(*now);
+  scaling_.look(load, base::now());
+  if (scaling_.wanted() > before) {
+    base::log(Message::kScaled, "group '%s' gets a process more, %zu: a request has waited %.3f s", group(),
+              scaling_.wanted(), seconds(load.longest_wait));
+    fork_workers(*now);
+  } else if (scaling_.wanted() < before) {
+    base::log(Message::kScaled, "group '%s' gets a process less, %zu: %zu threads are busy", group(), scaling_.wanted(),
+              load.busy_threads);
+    dismiss(*now);
+  }
+}
+
+// The latest worker without a request, or else the latest, leaves.
+void Supervisor::dismiss(const Brood& brood) {
+  Worker* chosen = nullptr;
+  bool chosen_is_idle = false;
+  for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
+    Worker& worker = workers_[slot];
+    if (worker.brood != brood.id() || worker.state != Worker::State::kTaking) continue;
+    const std::span<ThreadSlot> threads = slots_.threads_of(slot);
+    const bool is_idle = std::none_of(threads.begin(), threads.end(), [](const ThreadSlot& thread) {
+      return thread.taken_us.load(std::memory_order_relaxed) != 0;
+    });
+    if (chosen != nullptr && (chosen_is_idle && !is_idle)) continue;
+    if (chosen != nullptr && chosen_is_idle == is_idle && chosen->started > worker.started) continue;
+    chosen = &worker;
+    chosen_is_idle = is_idle;
+  }
+  if (chosen == nullptr) return;
+  retire(*chosen, WorkerOrder::Kind::kDismiss);
+  chosen->state = Worker::State::kLeaving;
 }
 
 void Supervisor::tell_all(const Brood& brood, const WorkerOrder& order) {
@@ -491,13 +579,14 @@ base::Deadline Supervisor::next_act() {
       consider(load_deadline(launch_.spec, brood.is_first(), brood.loading_since).when());
   }
   if (coming() == nullptr && (serving() == nullptr || changes_.any())) consider(zygote_backoff_.not_before);
+  if (scaling_.is_active() && serving() != nullptr) consider(next_look_);
   return next;
 }
 
 Census Supervisor::census(const Brood& brood) const {
   Census census;
   census.ending = ending_ || brood.ending;
-  census.wanted = static_cast<std::size_t>(std::max<std::int64_t>(launch_.spec.processes, 1));
+  census.wanted = scaling_.wanted();
   if (brood.stage == Brood::Stage::kWarmingUp && brood.needs_pilot() && ready_workers_of(brood) == 0) census.wanted = 1;
   census.zygote_up = brood.stage >= Brood::Stage::kWarmingUp;
   for (const Worker& worker : workers_) {
@@ -549,9 +638,10 @@ bool Supervisor::has_enough(const Brood& brood) const {
   return ready > 0 && ready >= std::min(now.wanted, now.taking + now.free_slots);
 }
 
-// Nothing serves, and what was tried has failed. While another attempt loads, requests wait for it.
+// Nothing serves, and what was tried has failed. While another attempt loads, requests wait for it. Where an older
+// generation has the same queue, that one serves.
 bool Supervisor::refusing() {
-  if (!start_failed_ || ending_) return false;
+  if (!start_failed_ || ending_ || (launch_.has_elders && succession_.valid())) return false;
   const Brood* const next = coming();
   return next == nullptr || next->stage == Brood::Stage::kStarting;
 }

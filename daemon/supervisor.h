@@ -14,6 +14,7 @@
 #include "daemon/brood.h"
 #include "daemon/death.h"
 #include "daemon/policy.h"
+#include "daemon/scaling.h"
 #include "daemon/signal_pipe.h"
 #include "daemon/slots.h"
 #include "wire/group_spec.h"
@@ -23,11 +24,16 @@ namespace gatehoused {
 // On the control socket, from httpd's parent, after the launch: the configuration was loaded again, this
 // generation serves what is left of it. End-of-file: stop.
 inline constexpr char kDrain = 'D';
+// With a descriptor, the read end of the succession pipe of the supervisor that has the same queue in the new
+// configuration: as soon as that can be read, the other serves, and this one leaves. Nobody takes out what is read.
+inline constexpr char kHandOver = 'S';
 
 class Supervisor {
  public:
-  // control: stream socket to httpd's parent. queue: read end. launch outlives the supervisor.
-  static base::Result<Supervisor> create(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue);
+  // control: stream socket to httpd's parent. queue: read end. succession: a pipe's write end, to tell that this
+  // supervisor serves. launch outlives the supervisor.
+  static base::Result<Supervisor> create(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue,
+                                         base::UniqueFd succession);
   // Returns when every process of the group is gone.
   void run();
 
@@ -41,12 +47,13 @@ class Supervisor {
     bool wants_relief = false;
   };
 
-  Supervisor(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue, SignalPipe signals,
-             SlotTable slots);
+  Supervisor(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue, base::UniqueFd succession,
+             SignalPipe signals, SlotTable slots);
 
   // What arrives.
   void wait_and_handle();
   void on_control();
+  void on_successor();
   void on_signals();
   void on_line(std::size_t slot);
   void on_notice(std::size_t slot, const WorkerNotice& notice);
@@ -68,9 +75,12 @@ class Supervisor {
   void fork_workers(Brood& brood);
   void take_over(Brood& brood);
   void give_up(Brood& brood, const std::string& why);
-  void retire(Worker& worker);
+  void retire(Worker& worker, WorkerOrder::Kind how = WorkerOrder::Kind::kRetire);
   void retire_all(const Brood& brood);
   void relieve();
+  void scale();
+  void dismiss(const Brood& brood);
+  Load load_of(const Brood& brood);
   void tell_all(const Brood& brood, const WorkerOrder& order);
   void advance(Brood& brood);
   base::Deadline next_act();
@@ -87,11 +97,15 @@ class Supervisor {
 
   const wire::Launch& launch_;
   base::UniqueFd control_, queue_;
+  base::UniqueFd succession_;  // until it serves
+  base::UniqueFd successor_;   // readable: it serves
   SignalPipe signals_;
   SlotTable slots_;
   std::vector<Worker> workers_;  // by slot
   std::vector<Brood> broods_;    // of those that are not ending, at most one serves, and one is to come
   Changes changes_;
+  Scaling scaling_;
+  Micros next_look_{};  // of scaling
   Backoff worker_backoff_, zygote_backoff_;
   OomWatch oom_;
   int next_brood_ = 1;

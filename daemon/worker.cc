@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/worker.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -40,6 +42,17 @@ using base::Micros;
 constexpr Micros kLeastTimeToStop = std::chrono::seconds(1);
 // A channel that is kept and not used is closed after once to twice this time.
 constexpr Micros kLookAtKept = std::chrono::seconds(5);
+constexpr Micros kMemoryInterval = std::chrono::seconds(1);
+
+// Bytes; 0 when the kernel does not tell.
+std::int64_t resident_memory() {
+  char text[128];
+  const base::UniqueFd file(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+  const ssize_t size = file.valid() ? base::read_some(file.get(), text, sizeof text - 1) : 0;
+  text[std::max<ssize_t>(size, 0)] = '\0';
+  const char* pages = std::strchr(text, ' ');
+  return pages != nullptr ? std::strtoll(pages, nullptr, 10) * sysconf(_SC_PAGESIZE) : 0;
+}
 
 class Worker final : public ChangedCode {
  public:
@@ -62,6 +75,8 @@ class Worker final : public ChangedCode {
   void serve(Thread& thread);
   void leave(const char* reason);  // any thread
   void wait_for_end();
+  void check_memory();
+  void ask_for_relief(const char* reason);
   void hear_orders();
   void obey(const WorkerOrder& order);
   void hurry(Micros limit);
@@ -83,6 +98,8 @@ class Worker final : public ChangedCode {
   std::atomic<bool> is_application_child_ = false;
   base::Deadline deadline_ = base::Deadline::never();
   bool line_ended_ = false;
+  const char* relief_reason_ = "script_reload";  // of what it asked the supervisor for, if it did
+  Micros next_memory_check_{};
 
   const bool rolling_ = born_.launch->spec.reload == "rolling";
   base::Mutex changes_;
@@ -227,15 +244,35 @@ bool Worker::may_serve(const wire::RequestHead& head) {
 }
 
 void Worker::obey(const WorkerOrder& order) {
-  if (order.kind == WorkerOrder::Kind::kRetire) {
+  if (order.kind == WorkerOrder::Kind::kRetire || order.kind == WorkerOrder::Kind::kDismiss) {
     hurry(Micros(order.limit_us));
-    return leave("script_reload");
+    return leave(order.kind == WorkerOrder::Kind::kDismiss ? "scale_down" : relief_reason_);
   }
   const base::MutexLock lock(changes_);
   for (const ScriptVersion& version : order.tolerated) tolerated_[version.script] = version.mtime_us;
   const bool pauses = order.kind == WorkerOrder::Kind::kPause;
   if (pauses != paused_) pauses ? intake_->pause() : intake_->resume();
   paused_ = pauses;
+}
+
+// Its replacement is ready before it stops taking tickets; without a supervisor there is none. Main thread only.
+void Worker::ask_for_relief(const char* reason) {
+  if (std::strcmp(relief_reason_, reason) == 0) return;
+  relief_reason_ = reason;
+  if (!tell(born_.line, WorkerNotice{WorkerNotice::Kind::kRelief, reason, {}})) leave(reason);
+}
+
+void Worker::check_memory() {
+  const std::int64_t limit = born_.launch->spec.maximum_memory;
+  if (leaving_.load() || base::now() < next_memory_check_) return;
+  next_memory_check_ = base::now() + kMemoryInterval;
+  const std::int64_t resident = resident_memory();
+  if (resident <= limit) return;
+  base::log(Message::kWorkerTooLarge, "worker %d of group '%s' has %lld bytes of resident memory, more than %lld",
+            static_cast<int>(getpid()), born_.launch->spec.name.c_str(), static_cast<long long>(resident),
+            static_cast<long long>(limit));
+  next_memory_check_ = Micros::max();
+  ask_for_relief("maximum_memory");
 }
 
 void Worker::hear_orders() {
@@ -261,13 +298,21 @@ void Worker::hurry(Micros limit) {
 
 void Worker::wait_for_end() {
   bool leash_held = true;
+  Micros next_look_at_kept = base::now() + kLookAtKept;
+  if (born_.launch->spec.maximum_memory == 0) next_memory_check_ = Micros::max();
   while (running_.load() > 0 && !deadline_.passed()) {
-    const base::Deadline wake = base::Deadline::at(std::min(deadline_.when(), base::now() + kLookAtKept));
+    const base::Deadline wake =
+        base::Deadline::at(std::min({deadline_.when(), next_look_at_kept, next_memory_check_}));
     pollfd events[] = {{signals_->fd(), POLLIN, 0},
                        {wake_.get(), POLLIN, 0},
                        {leash_held ? born_.leash : -1, 0, 0},
                        {line_ended_ ? -1 : born_.line, POLLIN, 0}};
-    if (poll(events, 4, wake.poll_timeout()) == 0) intake_->kept().close_unused();
+    poll(events, 4, wake.poll_timeout());
+    if (base::now() >= next_look_at_kept) {
+      next_look_at_kept = base::now() + kLookAtKept;
+      intake_->kept().close_unused();
+    }
+    check_memory();
     while (const int number = signals_->take()) {
       hurry(number == SIGUSR1 ? Ending::kPeaceful : Ending::kPrompt);
       leave(number == SIGUSR1 ? "graceful_signal" : "shutdown_signal");

@@ -70,7 +70,7 @@ constexpr GroupOption kOptions[] = {
     number("listen-backlog", Kind::kCount, &Spec::listen_backlog, 0, INT_MAX, kNow,
            "How many requests may wait in the queue for a free thread."),
     text("locale", Kind::kText, &Spec::locale, kNow, "Locale and environment variable LC_ALL."),
-    number("maximum-memory", Kind::kBytes, &Spec::maximum_memory, 0, INT64_MAX, kLater,
+    number("maximum-memory", Kind::kBytes, &Spec::maximum_memory, 0, INT64_MAX, kNow,
            "Resident memory above which a process is replaced between requests; 0 = never."),
     number("maximum-requests", Kind::kCount, &Spec::maximum_requests, 0, INT_MAX, kLater,
            "Requests after which a process is replaced; 0 = never."),
@@ -105,9 +105,9 @@ constexpr GroupOption kOptions[] = {
     number("restart-jitter", Kind::kCount, &Spec::restart_jitter, 0, 100, kLater,
            "Percentage by which maximum-requests and restart-interval vary at random, so that processes are not "
            "replaced all at once."),
-    seconds("scale-down-idle", &Spec::scale_down_idle, kLater,
+    seconds("scale-down-idle", &Spec::scale_down_idle, kNow,
             "With processes=MIN-MAX: how long a process must have been dispensable before it leaves."),
-    seconds("scale-up-queue", &Spec::scale_up_queue, kLater,
+    seconds("scale-up-queue", &Spec::scale_up_queue, kNow,
             "With processes=MIN-MAX: how long a request may wait in the queue before one more process is forked."),
     text("script-group", Kind::kName, &Spec::script_group, kLater, "Group that must own the script."),
     text("script-user", Kind::kName, &Spec::script_user, kLater, "User that must own the script."),
@@ -453,6 +453,7 @@ std::string encode(const Launch& launch) {
   for (const std::string& entry : launch.environment) put_text(writer, entry);
   writer.u32(static_cast<std::uint32_t>(launch.imports.size()));
   for (const Import& import : launch.imports) put_import(writer, import);
+  writer.u8(launch.has_elders ? 1 : 0);
   return bytes;
 }
 
@@ -487,6 +488,9 @@ base::Result<Launch> decode_launch(std::span<const std::byte> bytes) {
   if (!fits<std::uint32_t>(reader, count)) return malformed("its imports");
   for (; count > 0; --count)
     if (!get_import(reader, &launch.imports.emplace_back())) return malformed("its imports");
+  const std::uint8_t has_elders = reader.u8();
+  if (has_elders > 1) return malformed("its elders");
+  launch.has_elders = has_elders == 1;
   if (!reader.ok() || reader.remaining() != 0) return malformed("its length");
   if (launch.log_level < 0 || launch.log_level > static_cast<std::int64_t>(base::Level::kTrace))
     return malformed("its log level");

@@ -107,7 +107,7 @@ void RunningGroup::fork_supervisor(Run run) {
 void RunningGroup::start() {
   fork_supervisor([this](base::UniqueFd control, base::UniqueFd queue) {
     gatehoused::set_log_level(static_cast<base::Level>(launch.log_level));
-    auto supervisor = gatehoused::Supervisor::create(launch, std::move(control), std::move(queue));
+    auto supervisor = gatehoused::Supervisor::create(launch, std::move(control), std::move(queue), {});
     if (!supervisor) return;
     supervisor->run();
     _exit(0);
@@ -131,6 +131,7 @@ void RunningGroup::start_program_with(std::string_view control_bytes) {
     dup2(STDERR_FILENO, STDOUT_FILENO);
     dup2(high_control, 3);
     dup2(high_queue, 4);
+    dup2(STDERR_FILENO, 5);
     execl(GATEHOUSE_BUILD_DIR "/gatehoused", "gatehoused", "supervise", static_cast<char*>(nullptr));
   });
   base::write_all(control_.get(), control_bytes.data(), control_bytes.size());

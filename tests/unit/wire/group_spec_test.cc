@@ -54,6 +54,7 @@ Launch full_launch() {
   CHECK_TRUE(set(&launch.spec, "processes", "2-5").empty());
   launch.imports = {{wire::Import::Kind::kScript, "/srv/warm.wsgi", "blog", "blog"},
                     {wire::Import::Kind::kApplication, "/srv/shop.wsgi", "", "example.org|/shop"}};
+  launch.has_elders = true;
   return launch;
 }
 
