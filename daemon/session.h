@@ -32,10 +32,10 @@ class ChangedCode {
 struct SessionContext {
   const gatehouse_engine_table* engine;
   const wire::Launch* launch;
-  ThreadSlot* slot;          // is told what the request is once its head is read; nullptr: nobody is told
-  std::int32_t thread_id;    // mod_wsgi.thread_id
-  Intake* intake = nullptr;  // where channels are kept; nullptr: none is
-  std::uint16_t worker = 0;  // as END tells
+  ThreadSlot* slot;                // is told what the request is once its head is read; nullptr: nobody is told
+  std::int32_t thread_id;          // mod_wsgi.thread_id
+  Intake* intake = nullptr;        // where channels are kept; nullptr: none is
+  std::uint16_t worker = 0;        // as END tells
   ChangedCode* changed = nullptr;  // nullptr: changed code is never served
 };
 

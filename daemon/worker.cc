@@ -301,8 +301,7 @@ void Worker::wait_for_end() {
   Micros next_look_at_kept = base::now() + kLookAtKept;
   if (born_.launch->spec.maximum_memory == 0) next_memory_check_ = Micros::max();
   while (running_.load() > 0 && !deadline_.passed()) {
-    const base::Deadline wake =
-        base::Deadline::at(std::min({deadline_.when(), next_look_at_kept, next_memory_check_}));
+    const base::Deadline wake = base::Deadline::at(std::min({deadline_.when(), next_look_at_kept, next_memory_check_}));
     pollfd events[] = {{signals_->fd(), POLLIN, 0},
                        {wake_.get(), POLLIN, 0},
                        {leash_held ? born_.leash : -1, 0, 0},

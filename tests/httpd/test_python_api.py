@@ -9,7 +9,8 @@ from stage import CHECKOUT
 
 NAMES = ['FileWrapper', 'LogHandler', 'RequestTimeout', 'active_requests', 'application_group', 'event_callbacks',
          'maximum_processes', 'process_group', 'process_metrics', 'request_data', 'request_metrics', 'server_metrics',
-         'shutdown_callbacks', 'signal_callbacks', 'start_recording_metrics', 'subscribe_events', 'subscribe_shutdown',
+         'shutdown_callbacks', 'signal_callbacks', 'start_recording_metrics', 'subscribe_events', 'subscribe_fork',
+         'subscribe_shutdown',
          'subscribe_signals', 'threads_per_process', 'version']
 
 

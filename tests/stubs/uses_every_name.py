@@ -18,6 +18,11 @@ def on_event(name: str, **payload: Any) -> dict[str, Any] | None:
     return {'application_object': payload['application_object']} if name == 'request_started' else None
 
 
+@mod_wsgi.subscribe_fork
+def on_fork() -> None:
+    pass
+
+
 @mod_wsgi.subscribe_shutdown
 def on_shutdown(name: str, **payload: Any) -> None:
     print(name, payload['shutdown_reason'])
