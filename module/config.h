@@ -102,10 +102,10 @@ struct ImportScript {
 struct Configuration {
   apr_pool_t* pool = nullptr;
   std::vector<DaemonGroup*> groups;
-  wsgi::PythonSettings python;  // of python_directives.h
   std::vector<ImportScript> import_scripts;
   std::vector<wire::Import> embedded_imports;  // what httpd children load ahead
-  const char* httpd_version = "";              // "2.4.62", of the httpd that runs
+  wsgi::PythonSettings python;     // of python_directives.h
+  const char* httpd_version = "";  // "2.4.62", of the httpd that runs
 
   // What cannot be seen from the servers' records afterwards.
   std::vector<std::string> section_process_groups;  // WSGIProcessGroup inside <Directory> and the like, as written

@@ -109,7 +109,7 @@ mod_wsgi.subscribe_fork(lambda: CALLED.append(str(os.getpid() != LOADED_IN)))
 def test_a_subscriber_that_fails_is_logged_and_holds_nothing_up(start, error_log):
     httpd = start(extra='import mod_wsgi\nmod_wsgi.subscribe_fork(lambda: 1 / 0)\n')
     assert httpd.facts()
-    error_log.expect('GH0654: .*ZeroDivisionError', times=1)
+    error_log.expect('GH0660: .*ZeroDivisionError', times=1)
     error_log.allow(r'\] (Traceback|  |ZeroDivisionError)')
 
 

@@ -7,6 +7,7 @@ from clients import Load, at_once
 from processes import is_alive, wait_until
 
 GROWS = '''
+import os
 KEPT = []
 
 def application(environ, start_response):
@@ -43,7 +44,7 @@ def hold(httpd, directory, requests, meanwhile):
 
 def test_requests_that_wait_bring_workers_up_to_the_most(scaled, tmp_directory):
     httpd = scaled('processes=1-3 scale-up-queue=0.05')
-    assert len(workers(httpd)) == 1
+    wait_until(lambda: len(workers(httpd)) == 1, what='the least number of workers')
     pids = []
     assert hold(httpd, tmp_directory, 3, lambda: pids.extend(workers(httpd))) == [200] * 3
     assert len(pids) == 3
