@@ -183,6 +183,17 @@ static void stop(const char* reason) {
   if (host != NULL && host->log != NULL) host->log(host->context, GATEHOUSE_LOG_INFO, text_of(reason));
 }
 
+/* Each function gives the last argument back, or True without one. */
+static void call(const struct gatehouse_call* call, struct gatehouse_outcome* outcome) {
+  const struct gatehouse_text* last = call->argument_count > 0 ? &call->arguments[call->argument_count - 1] : NULL;
+  enter(call->request);
+  for (size_t i = 0; i < call->function_count; ++i)
+    call->answer(call->request->context, i, last != NULL ? GATEHOUSE_ANSWER_TEXT : GATEHOUSE_ANSWER_TRUE, last,
+                 last != NULL);
+  outcome->result = GATEHOUSE_COMPLETE;
+  outcome->status = 0;
+}
+
 static void publish_signal(int number) {
   (void)number;
   if (host != NULL && host->log != NULL)
@@ -202,6 +213,7 @@ static const struct gatehouse_engine_table table = {
     end_thread,
     stop,
     publish_signal,
+    call,
 };
 
 const struct gatehouse_engine_table* gatehouse_engine(uint32_t abi) {

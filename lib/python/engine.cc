@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/posix.h"
 #include "python/application.h"
+#include "python/call.h"
 #include "python/exception.h"
 #include "python/interpreter.h"
 #include "python/metrics.h"
@@ -70,6 +71,18 @@ void on_handle(const gatehouse_request* abi, gatehouse_outcome* outcome) noexcep
   outcome->status = reached.status;
 }
 
+void on_call(const gatehouse_call* abi, gatehouse_outcome* outcome) noexcept {
+  *outcome = {sizeof *outcome, GATEHOUSE_FAILED, 500};
+  const gatehouse_request& by = *abi->request;
+  Interpreter* interpreter = Runtime::get().interpreters().find(view(by.target->interpreter));
+  if (interpreter == nullptr) return;
+  Attach attach(*interpreter);
+  Request request(by, *interpreter);
+  const Outcome reached = run_call(attach.attached(), request, *abi);
+  outcome->result = reached.result;
+  outcome->status = reached.status;
+}
+
 void on_end_thread() noexcept { Runtime::get().end_thread(); }
 void on_stop(const char* reason) noexcept { Runtime::get().stop(reason != nullptr ? reason : ""); }
 void on_publish_signal(int number) noexcept { Runtime::get().publish_signal(number); }
@@ -94,7 +107,8 @@ constinit gatehouse_engine_table table = {sizeof(gatehouse_engine_table),
                                           on_handle,
                                           on_end_thread,
                                           on_stop,
-                                          on_publish_signal};
+                                          on_publish_signal,
+                                          on_call};
 
 }  // namespace
 }  // namespace python
