@@ -155,9 +155,12 @@ Outcome run_call(Attached& attached, Request& request, const gatehouse_call& abi
   Call call(attached, request, abi);
   const bool wants_ssl = (abi.flags & GATEHOUSE_CALL_SSL) != 0;
   if (environ && (!wants_ssl || ssl.add_to(attached, environ)) && call.make_arguments(environ)) {
-    if (request.calls().entered != nullptr) request.calls().entered(request.context());
-    call.run(found.globals);
-    outcome = {GATEHOUSE_COMPLETE, 0};
+    if (request.calls().entered != nullptr && request.calls().entered(request.context()) != GATEHOUSE_OK) {
+      outcome = {GATEHOUSE_ABORTED, 0};
+    } else {
+      call.run(found.globals);
+      outcome = {GATEHOUSE_COMPLETE, 0};
+    }
   } else {
     log_exception(attached, &request, Message::kFunctionFailed, "environ");
   }
