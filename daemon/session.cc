@@ -434,7 +434,13 @@ const gatehouse_request_calls kCalls = {
 };
 
 constexpr gatehouse_call kCallbacks = {
-    sizeof(gatehouse_call), 0, nullptr, nullptr, 0, nullptr, 0,
+    sizeof(gatehouse_call),
+    0,
+    nullptr,
+    nullptr,
+    0,
+    nullptr,
+    0,
     [](void* request, gatehouse_text name) noexcept {
       return static_cast<Session*>(request)->function_call().ssl_variable(view(name));
     },

@@ -16,7 +16,7 @@ constexpr std::string_view kGroups = "groups_for_user";
 
 // Calls one function; *answer is set when the status is OK.
 HookResult ask(request_rec* r, const HookScript& script, std::string_view function,
-        std::span<const std::string_view> arguments, std::uint32_t flags, Answer* answer) {
+               std::span<const std::string_view> arguments, std::uint32_t flags, Answer* answer) {
   PoolArena arena(r->pool);
   wsgi::EnvironList environ(arena);
   gather_hook_facts(r, &environ);

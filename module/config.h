@@ -135,11 +135,11 @@ struct Configuration {
   std::vector<std::string> section_process_groups;  // WSGIProcessGroup inside <Directory> and the like, as written
   bool sections_set_application_group = false;      // WSGIApplicationGroup there
   std::vector<ScriptUse> script_uses;
-  std::vector<std::string> without_effect;          // "DIRECTIVE ...": accepted, for a later release
-  std::vector<const command_rec*> obsolete;         // accepted, with nothing left to do; each once
-  std::vector<DirectivePlace> trusted_headers;      // each WSGITrustedProxyHeaders
-  std::vector<DirectivePlace> trusted_proxies;      // each WSGITrustedProxies
-  std::vector<std::string> unknown_headers;         // of WSGITrustedProxyHeaders, with their place
+  std::vector<std::string> without_effect;      // "DIRECTIVE ...": accepted, for a later release
+  std::vector<const command_rec*> obsolete;     // accepted, with nothing left to do; each once
+  std::vector<DirectivePlace> trusted_headers;  // each WSGITrustedProxyHeaders
+  std::vector<DirectivePlace> trusted_proxies;  // each WSGITrustedProxies
+  std::vector<std::string> unknown_headers;     // of WSGITrustedProxyHeaders, with their place
   DoctorSwitches doctor;
   std::vector<InterpreterSection> interpreter_sections;
   const InterpreterSection* open_section = nullptr;   // the one whose lines are being read

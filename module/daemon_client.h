@@ -14,11 +14,11 @@
 namespace httpd {
 
 struct DaemonRequest {
-  int queue;                      // write end of the group's queue
-  KeptChannels* kept;             // of the group in this process
-  const wire::GroupSpec* spec;    // of the group: name, timeouts
-  const wire::RequestHead* head;  // content_length 0: no body is read
-  bool expects_continue;          // do not read the body before the application is entered
+  int queue;                               // write end of the group's queue
+  KeptChannels* kept;                      // of the group in this process
+  const wire::GroupSpec* spec;             // of the group: name, timeouts
+  const wire::RequestHead* head;           // content_length 0: no body is read
+  bool expects_continue;                   // do not read the body before the application is entered
   std::vector<Answer>* answers = nullptr;  // head->call: where they go, one for each function; no response is made
 };
 

@@ -158,8 +158,8 @@ const char* on_application_group(cmd_parms* cmd, void* config, const char* value
 template <typename Script>
 struct ScriptOption {
   std::string_view name;
-  const char* Script::*text;     // either this
-  Switch Script::*on_off;        // or this
+  const char* Script::*text;  // either this
+  Switch Script::*on_off;     // or this
 };
 
 template <typename Script>
@@ -254,10 +254,11 @@ const char* check_process_group(cmd_parms* cmd, HookScript* script) {
                   "WSGIDaemonProcess",
                   script->path, name, configuration()->group_names().c_str());
   if (is_visible_from(*group, cmd->server)) return nullptr;
-  return refuse(cmd, Message::kDirectiveValue,
-                "%s: process group \"%s\" belongs to the virtual host at %s, whose ServerName is not this one's; define "
-                "it in the main server to share it",
-                script->path, name, group->place.c_str());
+  return refuse(
+      cmd, Message::kDirectiveValue,
+      "%s: process group \"%s\" belongs to the virtual host at %s, whose ServerName is not this one's; define "
+      "it in the main server to share it",
+      script->path, name, group->place.c_str());
 }
 
 template <const HookScript* DirectoryConfig::*member>

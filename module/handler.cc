@@ -119,8 +119,9 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
 
 int handle_request(request_rec* r) {
   // The file of a handler script's request is its resource, which need be neither a script nor there at all.
-  const HandlerScript* handler = is_script_handler(r) ? nullptr : handler_script(r);
-  if (handler == nullptr && !is_script_handler(r)) return DECLINED;
+  const bool is_script = is_script_handler(r);
+  const HandlerScript* handler = is_script ? nullptr : handler_script(r);
+  if (!is_script && handler == nullptr) return DECLINED;
   if (const int status = handler != nullptr ? check_path_info(r) : check_script(r); status != OK) return status;
   if (const int status = check_body(r); status != OK) return status;
 

@@ -12,12 +12,21 @@ using base::Message;
 
 // What mod_ssl.var_lookup() knows in a process group; in this process it asks mod_ssl itself.
 constexpr const char* kSslVariables[] = {
-    "SSL_PROTOCOL",        "SSL_CIPHER",          "SSL_CIPHER_USEKEYSIZE", "SSL_CIPHER_ALGKEYSIZE", "SSL_SESSION_ID",
-    "SSL_SESSION_RESUMED", "SSL_TLS_SNI",         "SSL_CLIENT_VERIFY",     "SSL_CLIENT_M_VERSION",  "SSL_CLIENT_M_SERIAL",
-    "SSL_CLIENT_V_START",  "SSL_CLIENT_V_END",    "SSL_CLIENT_V_REMAIN",   "SSL_CLIENT_S_DN",       "SSL_CLIENT_S_DN_CN",
-    "SSL_CLIENT_S_DN_O",   "SSL_CLIENT_S_DN_OU",  "SSL_CLIENT_S_DN_Email", "SSL_CLIENT_S_DN_UID",   "SSL_CLIENT_I_DN",
-    "SSL_CLIENT_I_DN_CN",  "SSL_CLIENT_I_DN_O",   "SSL_CLIENT_A_SIG",      "SSL_CLIENT_A_KEY",      "SSL_CLIENT_CERT",
-    "SSL_CLIENT_SAN_Email_0", "SSL_CLIENT_SAN_DNS_0", "SSL_SERVER_S_DN",   "SSL_SERVER_S_DN_CN",    "SSL_SERVER_I_DN",
+    "SSL_PROTOCOL",          "SSL_CIPHER",
+    "SSL_CIPHER_USEKEYSIZE", "SSL_CIPHER_ALGKEYSIZE",
+    "SSL_SESSION_ID",        "SSL_SESSION_RESUMED",
+    "SSL_TLS_SNI",           "SSL_CLIENT_VERIFY",
+    "SSL_CLIENT_M_VERSION",  "SSL_CLIENT_M_SERIAL",
+    "SSL_CLIENT_V_START",    "SSL_CLIENT_V_END",
+    "SSL_CLIENT_V_REMAIN",   "SSL_CLIENT_S_DN",
+    "SSL_CLIENT_S_DN_CN",    "SSL_CLIENT_S_DN_O",
+    "SSL_CLIENT_S_DN_OU",    "SSL_CLIENT_S_DN_Email",
+    "SSL_CLIENT_S_DN_UID",   "SSL_CLIENT_I_DN",
+    "SSL_CLIENT_I_DN_CN",    "SSL_CLIENT_I_DN_O",
+    "SSL_CLIENT_A_SIG",      "SSL_CLIENT_A_KEY",
+    "SSL_CLIENT_CERT",       "SSL_CLIENT_SAN_Email_0",
+    "SSL_CLIENT_SAN_DNS_0",  "SSL_SERVER_S_DN",
+    "SSL_SERVER_S_DN_CN",    "SSL_SERVER_I_DN",
 };
 
 const char* look_up(request_rec* r, const char* name) {
@@ -53,7 +62,8 @@ void on_answer(void* context, std::size_t function, gatehouse_answer kind, const
 }
 
 // Of an application's callbacks, a function needs its log only.
-constexpr gatehouse_request_calls kCalls = {sizeof kCalls, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, on_log};
+constexpr gatehouse_request_calls kCalls = {sizeof kCalls, nullptr, nullptr, nullptr,
+                                            nullptr,       nullptr, nullptr, on_log};
 
 gatehouse_text text_of(std::string_view view) { return {view.data(), view.size()}; }
 
@@ -87,9 +97,9 @@ HookResult call_embedded(request_rec* r, const HookCall& call, const Target& tar
   if (directory_config(r).pass_apache_request == Switch::kOn) request.request_rec = r;
   const std::vector<gatehouse_text> functions = texts_of(call.functions);
   const std::vector<gatehouse_text> arguments = texts_of(call.arguments);
-  const gatehouse_call engine_call = {sizeof engine_call, call.flags,       &request,         functions.data(),
-                                      functions.size(),   arguments.data(), arguments.size(), on_ssl_variable,
-                                      on_answer};
+  const gatehouse_call engine_call = {sizeof engine_call, call.flags,       &request,
+                                      functions.data(),   functions.size(), arguments.data(),
+                                      arguments.size(),   on_ssl_variable,  on_answer};
   gatehouse_outcome outcome = {sizeof outcome, GATEHOUSE_FAILED, 0};
   engine->call(&engine_call, &outcome);
   if (outcome.result == GATEHOUSE_COMPLETE) return {OK, false};
@@ -126,8 +136,8 @@ HookResult call_daemon(request_rec* r, const HookCall& call, const Target& targe
   if ((call.flags & GATEHOUSE_CALL_SSL) != 0) of_functions.ssl_variables = ssl_variables(r);
   BodyReader no_body(r);
   ResponseWriter no_response(r);
-  const int status = forward_to_daemon(r, {target.group->queue, target.group->kept, &target.group->spec, &head, false, answers}, &no_body,
-                                       &no_response);
+  const int status = forward_to_daemon(
+      r, {target.group->queue, target.group->kept, &target.group->spec, &head, false, answers}, &no_body, &no_response);
   return {status, status == HTTP_INTERNAL_SERVER_ERROR || status == HTTP_FORBIDDEN};
 }
 

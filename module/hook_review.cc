@@ -50,10 +50,11 @@ std::vector<Finding> review_scripts(server_rec* main_server) {
   if (server_config(main_server).restrict_embedded != Switch::kOn) return findings;
   for (const ScriptUse& use : configuration()->script_uses) {
     if (use.is_handler || use.process_group != nullptr) continue;
-    findings.push_back({base::Message::kHookRestricted,
-                        std::string(use.directive) + " " + use.path + " at " + use.place.place +
-                            " has no process group, and WSGIRestrictEmbedded is On: its requests get 500; name one with "
-                            "process-group="});
+    findings.push_back(
+        {base::Message::kHookRestricted,
+         std::string(use.directive) + " " + use.path + " at " + use.place.place +
+             " has no process group, and WSGIRestrictEmbedded is On: its requests get 500; name one with "
+             "process-group="});
   }
   return findings;
 }

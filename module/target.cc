@@ -87,15 +87,15 @@ Target name_target(request_rec* r, const HandlerScript* handler) {
   Target target;
   target.handler = handler;
   const char* process_group = named(handler != nullptr ? handler->process_group : nullptr, kNoteProcessGroup);
-  const char* application_group = named(handler != nullptr ? handler->application_group : nullptr, kNoteApplicationGroup);
+  const char* application_group =
+      named(handler != nullptr ? handler->application_group : nullptr, kNoteApplicationGroup);
   target.process_group = expand_group(first_of(process_group, config.process_group, kGlobal), variables);
-  target.application_group =
-      expand_group(first_of(application_group, config.application_group, kResource), variables);
+  target.application_group = expand_group(first_of(application_group, config.application_group, kResource), variables);
   // An alias's callable is taken as it is written.
   const char* callable = named("handle_request", kNoteCallable);
   target.callable = callable != nullptr
-                         ? std::string_view(callable)
-                         : expand_callable(first_of(config.callable_object, nullptr, "application"), variables);
+                        ? std::string_view(callable)
+                        : expand_callable(first_of(config.callable_object, nullptr, "application"), variables);
   target.script = view_of(handler != nullptr ? handler->path : r->filename);
   if (handler == nullptr) target.script_mtime_us = r->finfo.mtime;  // of a handler, httpd has not looked at the script
   if (config.script_reloading != Switch::kOff) target.flags |= GATEHOUSE_RELOAD;

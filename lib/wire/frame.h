@@ -52,9 +52,9 @@ enum class FrameType : std::uint8_t {
   kStarted = 16,   // sent only when the child still holds body bytes back (flag kMoreBody of the head)
   kDeclined = 17,  // not entered, code is stale: send it again
   kResponseHead = 18,
-  kFile = 19,    // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body
-  kLog = 20,     // u8 level, text
-  kEnd = 21,     // see struct End: the request's last frame
+  kFile = 19,     // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body
+  kLog = 20,      // u8 level, text
+  kEnd = 21,      // see struct End: the request's last frame
   kInterim = 22,  // InterimHead: a 1xx response ahead of the head
   kAnswers = 23   // to a call, in place of head and body: what each of its functions gave
 };

@@ -49,7 +49,7 @@ struct Reply {
   std::vector<std::string> steps;     // "entered", "head", "buffer", "flush", "file", "read", in order
   std::vector<std::string> log;       // lines of level warning and worse
   std::vector<std::string> notes;     // the others
-  std::vector<Answer> answers;      // call()
+  std::vector<Answer> answers;        // call()
 
   // The only answer; "(n answers)" when there is not one.
   std::string answer() const {

@@ -885,17 +885,16 @@ void give(const gatehouse_call& call, std::size_t function, gatehouse_answer kin
 
 }  // namespace
 
-TEST_GROUP_BASE(FunctionCall, TEST_GROUP_CppUTestGroupSession) {
-  Served call(Functions behaviour) {
-    engine.call = on_call;
-    functions = &behaviour;
-    say(call_part());
-    const gatehoused::SessionContext context{&engine, &launch, &slot, 3};
-    const Served served = gatehoused::serve_ticket(context, ticket, worker.get(), buffers);
-    worker.reset();
-    return served;
-  }
-};
+TEST_GROUP_BASE(FunctionCall, TEST_GROUP_CppUTestGroupSession){Served call(Functions behaviour){engine.call = on_call;
+functions = &behaviour;
+say(call_part());
+const gatehoused::SessionContext context{&engine, &launch, &slot, 3};
+const Served served = gatehoused::serve_ticket(context, ticket, worker.get(), buffers);
+worker.reset();
+return served;
+}
+}
+;
 
 TEST(FunctionCall, AnswersTakeThePlaceOfAResponse) {
   call([](const gatehouse_call& call, gatehouse_outcome* outcome) {
@@ -933,9 +932,7 @@ TEST(FunctionCall, StaleCodeIsGivenBackUnstarted) {
 }
 
 TEST(FunctionCall, AnswersThatAreTooLargeAreAFailure) {
-  std::thread reader([&] {
-    heard_is("LOG GH0440: script /srv/auth.py gave more than 1048576 bytes; END 1 500; eof");
-  });
+  std::thread reader([&] { heard_is("LOG GH0440: script /srv/auth.py gave more than 1048576 bytes; END 1 500; eof"); });
   call([](const gatehouse_call& call, gatehouse_outcome* outcome) {
     give(call, 0, GATEHOUSE_ANSWER_TEXT, std::string(2u << 20, 'x'));
     *outcome = {sizeof *outcome, GATEHOUSE_COMPLETE, 0};

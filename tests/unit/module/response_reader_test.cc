@@ -314,7 +314,8 @@ TEST(ResponseReader, AnswersOfAnUnknownKindAreGarbage) {
 
 TEST(ResponseReader, AnswersComeOnce) {
   reader.expect_answers(1);
-  STRCMP_EQUAL("answers garbage: answers that nobody asked for", events(answers({{2, {}}}) + answers({{2, {}}})).c_str());
+  STRCMP_EQUAL("answers garbage: answers that nobody asked for",
+               events(answers({{2, {}}}) + answers({{2, {}}})).c_str());
 }
 
 TEST(ResponseReader, ACallMustHaveAnswers) {

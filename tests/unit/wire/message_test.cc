@@ -403,13 +403,12 @@ TEST(RequestHead, FlagsCanBeChangedOnceItIsEncoded) {
   LONGS_EQUAL(0x12345678, head.request_flags);
 }
 
-TEST_GROUP(Call) {
-  wire::RequestHead asking() {
-    wire::RequestHead head = small_request();
-    head.call = wire::Call{3, {"f", "g"}, {"bob", ""}, {{"SSL_PROTOCOL", "TLSv1.3"}}};
-    return head;
-  }
-};
+TEST_GROUP(Call){wire::RequestHead asking(){wire::RequestHead head = small_request();
+head.call = wire::Call{3, {"f", "g"}, {"bob", ""}, {{"SSL_PROTOCOL", "TLSv1.3"}}};
+return head;
+}
+}
+;
 
 TEST(Call, FollowsTheEnvironAndComesBack) {
   const std::string frame = encoded(asking());
@@ -446,13 +445,12 @@ TEST(Call, NoPartOfOneDecodes) {
   });
 }
 
-TEST_GROUP(Answers) {
-  std::string frame_of(const std::vector<wire::Answer>& answers) {
-    std::string out;
-    wire::append_answers(answers, 9, &out);
-    return out;
-  }
-};
+TEST_GROUP(Answers){std::string frame_of(const std::vector<wire::Answer>& answers){std::string out;
+wire::append_answers(answers, 9, &out);
+return out;
+}
+}
+;
 
 TEST(Answers, AreACountAndForEachItsKindAndTexts) {
   is("17000000"
