@@ -62,8 +62,13 @@ void on_answer(void* context, std::size_t function, gatehouse_answer kind, const
 }
 
 // Of an application's callbacks, a function needs its log only.
-constexpr gatehouse_request_calls kCalls = {sizeof kCalls, nullptr, nullptr, nullptr,
-                                            nullptr,       nullptr, nullptr, on_log};
+constexpr gatehouse_request_calls make_calls() {
+  gatehouse_request_calls calls{};
+  calls.size = sizeof calls;
+  calls.log = on_log;
+  return calls;
+}
+constexpr gatehouse_request_calls kCalls = make_calls();
 
 gatehouse_text text_of(std::string_view view) { return {view.data(), view.size()}; }
 
@@ -94,6 +99,7 @@ HookResult call_embedded(request_rec* r, const HookCall& call, const Target& tar
   request.target = &engine_target;
   request.environ = pairs.data();
   request.environ_count = pairs.size();
+  request.log_level = ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX);
   if (directory_config(r).pass_apache_request == Switch::kOn) request.request_rec = r;
   const std::vector<gatehouse_text> functions = texts_of(call.functions);
   const std::vector<gatehouse_text> arguments = texts_of(call.arguments);
@@ -119,9 +125,11 @@ std::vector<wire::Pair> ssl_variables(request_rec* r) {
 HookResult call_daemon(request_rec* r, const HookCall& call, const Target& target, std::vector<Answer>* answers) {
   wire::RequestHead head;
   head.target_flags = target.flags;
-  head.request_flags = https_flag(r);
+  const int level = ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX);
+  head.request_flags = wire::with_notes(https_flag(r), {static_cast<std::uint32_t>(level), 0, 0});
   head.request_start_us = r->request_time;
   head.queue_start_us = base::wall_clock_us();
+  head.submitted_us = base::now().count();
   head.script = target.script;
   head.application_group = target.application_group;
   head.interpreter = target.interpreter;
