@@ -81,6 +81,7 @@ cgi := $(call objects,cgi)
 
 # Files of module/ that need neither httpd nor Python: unit tests link these.
 MODULE_PURE = \
+  module/answers.cc \
   module/doctor_rules.cc \
   module/group_names.cc \
   module/kept_channels.cc \

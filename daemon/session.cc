@@ -9,11 +9,13 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "daemon/function_call.h"
 #include "wire/channel.h"
 #include "wire/frame_codec.h"
 #include "wire/head_size.h"
@@ -53,6 +55,7 @@ class Session {
   void log(gatehouse_level level, std::string_view line);
   gatehouse_io send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers);
   bool client_gone() const;
+  FunctionCall& function_call() { return *function_call_; }
 
  private:
   bool read_first_part(std::size_t peeked);
@@ -61,6 +64,7 @@ class Session {
   bool is_withdrawn() const;
   void decline();
   void handle(gatehouse_outcome* outcome);
+  wire::End answers(const gatehouse_outcome& outcome);
   Served end(const gatehouse_outcome& outcome);
   bool keep();
 
@@ -89,6 +93,7 @@ class Session {
   std::byte* unread_ = nullptr;  // peeked bytes of the first part, still in the channel
   std::size_t unread_size_ = 0;
   wire::RequestHead head_;
+  std::optional<FunctionCall> function_call_;  // when the request is one
   bool more_body_ = false;
   bool on_kept_channel_ = false;
   bool entered_ = false;
@@ -428,6 +433,23 @@ const gatehouse_request_calls kCalls = {
     [](void* request) noexcept { return static_cast<Session*>(request)->client_gone() ? 1 : 0; },
 };
 
+constexpr gatehouse_call kCallbacks = {
+    sizeof(gatehouse_call),
+    0,
+    nullptr,
+    nullptr,
+    0,
+    nullptr,
+    0,
+    [](void* request, gatehouse_text name) noexcept {
+      return static_cast<Session*>(request)->function_call().ssl_variable(view(name));
+    },
+    [](void* request, std::size_t function, gatehouse_answer answer, const gatehouse_text* texts,
+       std::size_t count) noexcept {
+      static_cast<Session*>(request)->function_call().keep(function, answer, std::span(texts, count));
+    },
+};
+
 void Session::handle(gatehouse_outcome* outcome) {
   gatehouse_target target{};
   target.size = sizeof target;
@@ -462,7 +484,20 @@ void Session::handle(gatehouse_outcome* outcome) {
   request.log_level = static_cast<std::int32_t>(notes.log_level);
   request.daemon_connects = static_cast<std::int32_t>(notes.connects);
   request.daemon_restarts = static_cast<std::int32_t>(notes.restarts);
-  context_.engine->handle(&request, outcome);
+  if (!head_.call) return context_.engine->handle(&request, outcome);
+  function_call_.emplace(*head_.call);
+  function_call_->run(*context_.engine, request, kCallbacks, outcome);
+}
+
+// What the functions gave, which precedes the end.
+wire::End Session::answers(const gatehouse_outcome& outcome) {
+  if (outcome.result == GATEHOUSE_COMPLETE && function_call_->append_answers(request_, &output_))
+    return {GATEHOUSE_COMPLETE, 0};
+  if (outcome.result == GATEHOUSE_COMPLETE)
+    log(GATEHOUSE_LOG_ERROR, base::text_of(base::Error{Message::kAnswersTooLarge, 0,
+                                                       "script " + std::string(head_.script) + " gave more than " +
+                                                           std::to_string(wire::kMaxAnswers) + " bytes"}));
+  return {GATEHOUSE_FAILED, static_cast<std::uint16_t>(outcome.result == GATEHOUSE_FAILED ? outcome.status : 500)};
 }
 
 // The rest of the response and END in one piece. Without END the child sees that the response is cut.
@@ -475,6 +510,7 @@ Served Session::end(const gatehouse_outcome& outcome) {
   consume_first_part();
   wire::End end{static_cast<std::uint8_t>(outcome.result), static_cast<std::uint16_t>(outcome.status)};
   if (head_refused_) end = {GATEHOUSE_FAILED, 500};
+  if (function_call_) end = answers(outcome);
   const bool is_kept = keep();
   if (is_kept) {
     end.worker = context_.worker;

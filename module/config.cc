@@ -96,6 +96,13 @@ void* gatehouse_merge_directory_config(apr_pool_t* pool, void* base, void* add) 
   merged->restrict_process = httpd::set_one(over.restrict_process, under.restrict_process);
   merged->trusted_headers = httpd::set_one(over.trusted_headers, under.trusted_headers);
   merged->trusted_proxies = httpd::set_one(over.trusted_proxies, under.trusted_proxies);
+  merged->dispatch_script = httpd::set_one(over.dispatch_script, under.dispatch_script);
+  merged->access_script = httpd::set_one(over.access_script, under.access_script);
+  merged->auth_user_script = httpd::set_one(over.auth_user_script, under.auth_user_script);
+  merged->auth_group_script = httpd::set_one(over.auth_group_script, under.auth_group_script);
+  const bool both = over.handlers != nullptr && under.handlers != nullptr;
+  merged->handlers =
+      both ? apr_array_append(pool, over.handlers, under.handlers) : httpd::set_one(over.handlers, under.handlers);
   return merged;
 }
 

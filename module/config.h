@@ -23,6 +23,24 @@ enum class Switch : std::int8_t { kUnset = -1, kOff = 0, kOn = 1 };
 // WSGIMapHEADToGET. kAuto: when an output filter works on content, which must see what a GET would give.
 enum class MapHead : std::int8_t { kUnset, kOff, kOn, kAuto };
 
+// A script beside the application: WSGIDispatchScript, WSGIAccessScript, WSGIAuthUserScript, WSGIAuthGroupScript.
+struct HookScript {
+  const char* directive = nullptr;
+  const char* path = nullptr;
+  const char* process_group = nullptr;      // NULL: embedded
+  const char* application_group = nullptr;  // as written; NULL: the main interpreter
+  bool in_htaccess = false;
+};
+
+// One WSGIHandlerScript: a handler for SetHandler, AddHandler and Action.
+struct HandlerScript {
+  const char* name = nullptr;
+  const char* path = nullptr;
+  const char* process_group = nullptr;
+  const char* application_group = nullptr;
+  Switch pass_authorization = Switch::kUnset;
+};
+
 // Directives that may stand in directories and servers. Texts and lists: NULL = unset.
 struct DirectoryConfig {
   const char* process_group = nullptr;
@@ -38,6 +56,11 @@ struct DirectoryConfig {
   apr_array_header_t* restrict_process = nullptr;  // const char*
   apr_array_header_t* trusted_headers = nullptr;   // const wsgi::TrustedHeader*
   apr_array_header_t* trusted_proxies = nullptr;   // wsgi::Subnet
+  const HookScript* dispatch_script = nullptr;
+  const HookScript* access_script = nullptr;
+  const HookScript* auth_user_script = nullptr;
+  const HookScript* auth_group_script = nullptr;
+  apr_array_header_t* handlers = nullptr;  // HandlerScript; the first of a name counts
 };
 static_assert(std::is_trivially_destructible_v<DirectoryConfig>);
 
@@ -98,6 +121,16 @@ struct ImportScript {
   std::string place;
 };
 
+// A script beside the application, as the configuration files name it.
+struct ScriptUse {
+  DirectivePlace place;
+  const char* directive;
+  const char* path;
+  const char* process_group;      // as written; NULL: a handler's is its directory's, a hook is embedded
+  const char* application_group;  // as written
+  bool is_handler;
+};
+
 // The configuration being read or in force.
 struct Configuration {
   apr_pool_t* pool = nullptr;
@@ -110,11 +143,12 @@ struct Configuration {
   // What cannot be seen from the servers' records afterwards.
   std::vector<std::string> section_process_groups;  // WSGIProcessGroup inside <Directory> and the like, as written
   bool sections_set_application_group = false;      // WSGIApplicationGroup there
-  std::vector<std::string> without_effect;          // "DIRECTIVE ...": accepted, for a later release
-  std::vector<const command_rec*> obsolete;         // accepted, with nothing left to do; each once
-  std::vector<DirectivePlace> trusted_headers;      // each WSGITrustedProxyHeaders
-  std::vector<DirectivePlace> trusted_proxies;      // each WSGITrustedProxies
-  std::vector<std::string> unknown_headers;         // of WSGITrustedProxyHeaders, with their place
+  std::vector<ScriptUse> script_uses;
+  std::vector<std::string> without_effect;      // "DIRECTIVE ...": accepted, for a later release
+  std::vector<const command_rec*> obsolete;     // accepted, with nothing left to do; each once
+  std::vector<DirectivePlace> trusted_headers;  // each WSGITrustedProxyHeaders
+  std::vector<DirectivePlace> trusted_proxies;  // each WSGITrustedProxies
+  std::vector<std::string> unknown_headers;     // of WSGITrustedProxyHeaders, with their place
   DoctorSwitches doctor;
   std::vector<InterpreterSection> interpreter_sections;
   const InterpreterSection* open_section = nullptr;   // the one whose lines are being read

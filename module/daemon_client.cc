@@ -49,6 +49,7 @@ class Forwarding {
     plan_.more_body = request.expects_continue && head_.content_length != 0;
     plan_.body_left = head_.content_length;
     plan_.head_request = (head_.request_flags & GATEHOUSE_HEAD_REQUEST) != 0;
+    plan_.answers = request.answers;
     plan_.timeout = socket_timeout(r, spec_);
     plan_.kept = kept_;
   }

@@ -4,6 +4,7 @@
 // The httpd child's side of daemon mode: one request over a ticket and a private channel (docs/wire.md).
 // Thread: the request's own; blocks until the response is complete or has failed.
 
+#include "module/answers.h"
 #include "module/brigade.h"
 #include "module/httpd_api.h"
 #include "module/kept_channels.h"
@@ -13,11 +14,12 @@
 namespace httpd {
 
 struct DaemonRequest {
-  int queue;                      // write end of the group's queue
-  KeptChannels* kept;             // of the group in this process
-  const wire::GroupSpec* spec;    // of the group: name, timeouts
-  const wire::RequestHead* head;  // content_length 0: no body is read
-  bool expects_continue;          // do not read the body before the application is entered
+  int queue;                               // write end of the group's queue
+  KeptChannels* kept;                      // of the group in this process
+  const wire::GroupSpec* spec;             // of the group: name, timeouts
+  const wire::RequestHead* head;           // content_length 0: no body is read
+  bool expects_continue;                   // do not read the body before the application is entered
+  std::vector<Answer>* answers = nullptr;  // head->call: where they go, one for each function; no response is made
 };
 
 // Sends the request to the group and its response to the client. Unstarted requests of a worker that dies are

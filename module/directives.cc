@@ -4,10 +4,13 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <cstring>
+#include <span>
 #include <string>
 
 #include "module/config.h"
 #include "module/directive_line.h"
+#include "module/group_names.h"
 #include "module/launch.h"
 #include "module/option_reader.h"
 #include "module/python_directives.h"
@@ -150,37 +153,57 @@ const char* on_application_group(cmd_parms* cmd, void* config, const char* value
   return on_directory_text<&DirectoryConfig::application_group>(cmd, config, value);
 }
 
+// --- Options of directives that name a script
+
+template <typename Script>
+struct ScriptOption {
+  std::string_view name;
+  const char* Script::*text;  // either this
+  Switch Script::*on_off;     // or this
+};
+
+template <typename Script>
+const char* set_script_option(cmd_parms* cmd, const char* subject, std::span<const ScriptOption<Script>> options,
+                              const OptionReader::Option& option, Script* script) {
+  std::string names;
+  for (const ScriptOption<Script>& known : options) {
+    names.append(names.empty() ? "" : ", ").append(known.name);
+    if (known.name != option.name) continue;
+    if (known.text != nullptr) {
+      script->*known.text = pool_copy(cmd->pool, option.value);
+      return nullptr;
+    }
+    if (parse_switch(option.value.c_str(), &(script->*known.on_off))) return nullptr;
+    return refuse(cmd, Message::kDirectiveValue, "%s: %s must be one of: Off | On, not \"%s\"", subject,
+                  option.name.c_str(), option.value.c_str());
+  }
+  return refuse(cmd, Message::kDirectiveOption, "%s: there is no option \"%s\"; there are: %s", subject,
+                option.name.c_str(), names.c_str());
+}
+
+template <typename Script>
+const char* read_script_options(cmd_parms* cmd, OptionReader* reader, const char* subject,
+                                std::span<const ScriptOption<Script>> options, Script* script) {
+  OptionReader::Option option;
+  for (;;) {
+    const OptionReader::Found found = reader->option(&option);
+    if (found == OptionReader::Found::kEnd) return nullptr;
+    if (found == OptionReader::Found::kMalformed)
+      return refuse(cmd, Message::kDirectiveOption, "%s: \"%s\" is no option of the form name=value", subject,
+                    option.name.c_str());
+    if (const char* refused = set_script_option(cmd, subject, options, option, script)) return refused;
+  }
+}
+
 // --- WSGIScriptAlias, WSGIScriptAliasMatch
 
 char is_match;  // its address is the cmd_data of WSGIScriptAliasMatch
 
-struct AliasOption {
-  std::string_view name;
-  const char* ScriptAlias::*text;  // one of these two is set
-  Switch ScriptAlias::*on_off;
-};
-constexpr AliasOption kAliasOptions[] = {
+constexpr ScriptOption<ScriptAlias> kAliasOptions[] = {
 #define GH_ALIAS_OPTION(name, text, on_off, value, default_value, meaning, example) {name, text, on_off},
 #include "module/script_options.def"
 #undef GH_ALIAS_OPTION
 };
-
-const char* set_alias_option(cmd_parms* cmd, ScriptAlias* alias, const OptionReader::Option& option) {
-  std::string names;
-  for (const AliasOption& known : kAliasOptions) {
-    names.append(names.empty() ? "" : ", ").append(known.name);
-    if (known.name != option.name) continue;
-    if (known.text != nullptr) {
-      alias->*known.text = pool_copy(cmd->pool, option.value);
-      return nullptr;
-    }
-    if (parse_switch(option.value.c_str(), &(alias->*known.on_off))) return nullptr;
-    return refuse(cmd, Message::kDirectiveValue, "%s: %s must be one of: Off | On, not \"%s\"", alias->path,
-                  option.name.c_str(), option.value.c_str());
-  }
-  return refuse(cmd, Message::kDirectiveOption, "%s: there is no option \"%s\"; there are: %s", alias->path,
-                option.name.c_str(), names.c_str());
-}
 
 const char* on_script_alias(cmd_parms* cmd, void* /*config*/, const char* arguments) noexcept {
   OptionReader reader(arguments);
@@ -194,15 +217,8 @@ const char* on_script_alias(cmd_parms* cmd, void* /*config*/, const char* argume
     if (alias.regex == nullptr)
       return refuse(cmd, Message::kDirectiveValue, "\"%s\" is no regular expression", alias.path);
   }
-  OptionReader::Option option;
-  for (;;) {
-    const OptionReader::Found found = reader.option(&option);
-    if (found == OptionReader::Found::kEnd) break;
-    if (found == OptionReader::Found::kMalformed)
-      return refuse(cmd, Message::kDirectiveOption, "%s: \"%s\" is no option of the form name=value", alias.path,
-                    option.name.c_str());
-    if (const char* refused = set_alias_option(cmd, &alias, option)) return refused;
-  }
+  if (const char* refused = read_script_options<ScriptAlias>(cmd, &reader, alias.path, kAliasOptions, &alias))
+    return refused;
   *static_cast<ScriptAlias*>(apr_array_push(server_config(cmd->server).aliases)) = alias;
   return nullptr;
 }
@@ -234,6 +250,91 @@ const char* on_import_script(cmd_parms* cmd, void* /*config*/, const char* argum
                   script.process_group.empty() ? "process" : "application",
                   script.process_group.empty() ? "embedded mode" : "the main interpreter");
   configuration()->import_scripts.push_back(std::move(script));
+  return nullptr;
+}
+
+// --- WSGIDispatchScript, WSGIAccessScript, WSGIAuthUserScript, WSGIAuthGroupScript
+
+constexpr ScriptOption<HookScript> kHookOptions[] = {
+    {"process-group", &HookScript::process_group, nullptr},
+    {"application-group", &HookScript::application_group, nullptr},
+};
+
+void note_script(cmd_parms* cmd, const char* path, const char* process_group, const char* application_group,
+                 bool is_handler) {
+  configuration()->script_uses.push_back(
+      {{cmd->server, place_of(cmd)}, cmd->cmd->name, path, process_group, application_group, is_handler});
+}
+
+// Scripts run before a request has its process group, so theirs is a name.
+const char* check_process_group(cmd_parms* cmd, HookScript* script) {
+  const char* name = script->process_group;
+  if (name == nullptr) return nullptr;
+  if (name == kGlobal) {
+    script->process_group = nullptr;
+    return nullptr;
+  }
+  if (!is_literal_group(name))
+    return refuse(cmd, Message::kDirectiveValue, "%s: process-group must be a name or %%{GLOBAL}, not \"%s\"",
+                  script->path, name);
+  const DaemonGroup* group = configuration()->find_group(name);
+  if (group == nullptr)
+    return refuse(cmd, Message::kDirectiveValue,
+                  "%s: process group \"%s\" is not defined above this line; there are: %s; define it with "
+                  "WSGIDaemonProcess",
+                  script->path, name, configuration()->group_names().c_str());
+  if (is_visible_from(*group, cmd->server)) return nullptr;
+  return refuse(
+      cmd, Message::kDirectiveValue,
+      "%s: process group \"%s\" belongs to the virtual host at %s, whose ServerName is not this one's; define "
+      "it in the main server to share it",
+      script->path, name, group->place.c_str());
+}
+
+template <const HookScript* DirectoryConfig::*member>
+const char* on_hook_script(cmd_parms* cmd, void* config, const char* arguments) noexcept {
+  OptionReader reader(arguments);
+  HookScript script;
+  script.directive = cmd->cmd->name;
+  script.path = pool_copy(cmd->pool, reader.word());
+  script.in_htaccess = is_htaccess(cmd);
+  if (script.path[0] == '\0') return refuse(cmd, Message::kDirectiveValue, "needs the path of a script");
+  if (const char* refused = read_script_options<HookScript>(cmd, &reader, script.path, kHookOptions, &script))
+    return refused;
+  if (const char* refused = check_process_group(cmd, &script)) return refused;
+  if (!script.in_htaccess) note_script(cmd, script.path, script.process_group, script.application_group, false);
+  static_cast<DirectoryConfig*>(config)->*member = pool_new<HookScript>(cmd->pool, script);
+  return nullptr;
+}
+
+// --- WSGIHandlerScript
+
+constexpr ScriptOption<HandlerScript> kHandlerOptions[] = {
+    {"process-group", &HandlerScript::process_group, nullptr},
+    {"application-group", &HandlerScript::application_group, nullptr},
+    {"pass-authorization", nullptr, &HandlerScript::pass_authorization},
+};
+
+const char* on_handler_script(cmd_parms* cmd, void* config, const char* arguments) noexcept {
+  OptionReader reader(arguments);
+  HandlerScript script;
+  script.name = pool_copy(cmd->pool, reader.word());
+  script.path = pool_copy(cmd->pool, reader.word());
+  if (script.name[0] == '\0' || script.path[0] == '\0')
+    return refuse(cmd, Message::kDirectiveValue, "requires at least two arguments: name of the handler and script");
+  if (const char* refused = read_script_options<HandlerScript>(cmd, &reader, script.name, kHandlerOptions, &script))
+    return refused;
+  note_script(cmd, script.path, script.process_group, script.application_group, true);
+  apr_array_header_t*& handlers = static_cast<DirectoryConfig*>(config)->handlers;
+  if (handlers == nullptr) handlers = apr_array_make(cmd->pool, 4, sizeof(HandlerScript));
+  for (int i = 0; i < handlers->nelts; ++i) {
+    HandlerScript& known = APR_ARRAY_IDX(handlers, i, HandlerScript);
+    if (std::strcmp(known.name, script.name) == 0) {
+      known = script;  // the last line of one place counts
+      return nullptr;
+    }
+  }
+  *static_cast<HandlerScript*>(apr_array_push(handlers)) = script;
   return nullptr;
 }
 

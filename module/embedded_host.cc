@@ -10,6 +10,7 @@
 
 #include "module/client_watch.h"
 #include "module/group_names.h"
+#include "module/hook_review.h"
 #include "module/launch.h"
 #include "module/python_directives.h"
 #include "module/python_thread.h"
@@ -208,20 +209,25 @@ void prepare_embedded(apr_pool_t* child_pool, server_rec* main_server) {
   if (const char* eggs = server_config(main_server).python_eggs) setenv("PYTHON_EGG_CACHE", eggs, 1);
   make_host(configuration()->pool, main_server);
   apr_pool_cleanup_register(child_pool, host, on_child_gone, apr_pool_cleanup_null);
-  if (server_config(main_server).restrict_embedded == Switch::kOn || !shows_embedded_application(main_server)) return;
+  if (server_config(main_server).restrict_embedded == Switch::kOn) return;
+  if (!shows_embedded_application(main_server) && !shows_embedded_script(main_server)) return;
   if (host->python != nullptr) return host->python->begin();
   log_server(main_server, base::Message::kEmbeddedStart, "embedded applications have no Python in this process: %s",
              why_no_engine());
 }
 
-int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, BodyReader* body,
-                   ResponseWriter* writer) {
+const gatehouse_engine_table* embedded_engine(request_rec* r) {
   const gatehouse_engine_table* table = engine();
-  if (table == nullptr) {
+  if (table == nullptr)
     log_request(r, base::Message::kEmbeddedUnavailable, "no Python for embedded applications in this process: %s",
                 why_no_engine());
-    return HTTP_INTERNAL_SERVER_ERROR;
-  }
+  return table;
+}
+
+int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, BodyReader* body,
+                   ResponseWriter* writer) {
+  const gatehouse_engine_table* table = embedded_engine(r);
+  if (table == nullptr) return HTTP_INTERNAL_SERVER_ERROR;
   const auto text_of = [](std::string_view view) { return gatehouse_text{view.data(), view.size()}; };
   const gatehouse_target engine_target = {sizeof engine_target,        target.flags,
                                           text_of(target.script),      text_of(target.callable),

@@ -14,6 +14,9 @@ namespace httpd {
 // In the child, before it serves. Stops Python when the pool goes.
 void prepare_embedded(apr_pool_t* child_pool, server_rec* main_server);
 
+// The engine of this process, which starts if need be. NULL: there is none, logged on the request. Any thread.
+const gatehouse_engine_table* embedded_engine(request_rec* r);
+
 // Runs the request on the calling thread. Returns what a handler returns; what went wrong is logged.
 int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, BodyReader* body, ResponseWriter* writer);
 

@@ -49,6 +49,10 @@ std::string_view expand_group(std::string_view text, Variables& variables) {
   return text;
 }
 
+std::string_view expand_hook_group(std::string_view text, Variables& variables) {
+  return text == kGlobal || text == kServer || text == kHost ? expand_group(text, variables) : text;
+}
+
 std::string_view expand_callable(std::string_view text, Variables& variables) {
   const std::string_view name = environment_name(text);
   if (name.data() == nullptr) return text;

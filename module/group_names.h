@@ -31,6 +31,10 @@ class Variables {
 // ENV is expanded again.
 std::string_view expand_group(std::string_view text, Variables& variables);
 
+// The application group of an access, authentication or dispatch script: only %{GLOBAL}, %{SERVER} and %{HOST} are
+// variables; nothing else is known that early.
+std::string_view expand_hook_group(std::string_view text, Variables& variables);
+
 // The callable's name: only %{ENV:name} is a variable; "application" when it has no value.
 std::string_view expand_callable(std::string_view text, Variables& variables);
 

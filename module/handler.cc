@@ -10,6 +10,7 @@
 #include "base/file_access.h"
 #include "module/brigade.h"
 #include "module/daemon_client.h"
+#include "module/dispatch.h"
 #include "module/embedded_host.h"
 #include "module/local_redirect.h"
 #include "module/request_facts.h"
@@ -21,9 +22,16 @@ namespace {
 
 using base::Message;
 
-bool is_ours(const request_rec* r) {
+bool is_script_handler(const request_rec* r) {
   return r->handler != nullptr &&
          (std::strcmp(r->handler, kHandlerName) == 0 || std::strcmp(r->handler, kHandlerType) == 0);
+}
+
+int check_path_info(request_rec* r) {
+  if (r->used_path_info != AP_REQ_REJECT_PATH_INFO || r->path_info == nullptr || r->path_info[0] == '\0') return OK;
+  log_request(r, Message::kPathInfoRefused, "AcceptPathInfo is Off for %s, and the URL goes on with %s", r->filename,
+              r->path_info);
+  return HTTP_NOT_FOUND;
 }
 
 int check_script(request_rec* r) {
@@ -41,12 +49,7 @@ int check_script(request_rec* r) {
                 "%s is a directory; name a script, or end URL path and directory of the alias with '/'", r->filename);
     return HTTP_FORBIDDEN;
   }
-  if (r->used_path_info == AP_REQ_REJECT_PATH_INFO && r->path_info != nullptr && r->path_info[0] != '\0') {
-    log_request(r, Message::kPathInfoRefused, "AcceptPathInfo is Off for %s, and the URL goes on with %s", r->filename,
-                r->path_info);
-    return HTTP_NOT_FOUND;
-  }
-  return OK;
+  return check_path_info(r);
 }
 
 bool is_number(const char* text) {
@@ -115,20 +118,25 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
 }  // namespace
 
 int handle_request(request_rec* r) {
-  if (!is_ours(r)) return DECLINED;
-  if (const int status = check_script(r); status != OK) return status;
+  // The file of a handler script's request is its resource, which need be neither a script nor there at all.
+  const bool is_script = is_script_handler(r);
+  const HandlerScript* handler = is_script ? nullptr : handler_script(r);
+  if (!is_script && handler == nullptr) return DECLINED;
+  if (const int status = handler != nullptr ? check_path_info(r) : check_script(r); status != OK) return status;
   if (const int status = check_body(r); status != OK) return status;
-  Target target;
-  if (const int status = resolve_target(r, &target); status != OK) return status;
 
   RequestFacts facts(r);
-  gather_facts(r, target, pass_authorization_of(r), &facts);
+  gather_facts(r, handler, pass_authorization_of(r, handler), &facts);
+  Target target = name_target(r, handler);
+  if (const int status = dispatch(r, &facts, &target); status != OK) return status;
+  if (const int status = place_target(r, &target); status != OK) return status;
+  add_target(target, &facts);
   BodyReader body(r);
   ResponseWriter writer(r);
   int status = OK;
   if (target.group != nullptr) {
     status = serve_by_daemon(r, target, &facts, &body, &writer);
-  } else if ((status = check_readable(r)) == OK) {
+  } else if (handler != nullptr || (status = check_readable(r)) == OK) {
     status = serve_embedded(r, target, &facts, &body, &writer);
   }
   return writer.redirect() != nullptr ? redirect_locally(r, writer.redirect()) : status;

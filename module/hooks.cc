@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "module/hooks.h"
 
+#include "module/access_hooks.h"
 #include "module/config.h"
 #include "module/daemon_spawn.h"
 #include "module/embedded_host.h"
@@ -61,14 +62,18 @@ void on_child_stopping(apr_pool_t* /*pool*/, int graceful) noexcept {
 
 int on_translate_name(request_rec* r) noexcept { return translate_by_alias(r); }
 
+int on_access(request_rec* r) noexcept { return check_access(r); }
+
 int on_handler(request_rec* r) noexcept { return handle_request(r); }
 
 }  // namespace
 }  // namespace httpd
 
-void gatehouse_register_hooks(apr_pool_t* /*pool*/) noexcept {
+void gatehouse_register_hooks(apr_pool_t* pool) noexcept {
   base::set_log_sink(httpd::log_sink, nullptr);
   static const char* const after_alias[] = {"mod_alias.c", nullptr};
+  static const char* const after_ssl[] = {"mod_ssl.c", nullptr};
+  static const char* const before_authz_host[] = {"mod_authz_host.c", nullptr};
   static const char* const before_user_directories[] = {"mod_userdir.c", "mod_vhost_alias.c", nullptr};
   ap_hook_pre_config(httpd::on_pre_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_check_config(httpd::on_check_config, nullptr, nullptr, APR_HOOK_MIDDLE);
@@ -77,5 +82,8 @@ void gatehouse_register_hooks(apr_pool_t* /*pool*/) noexcept {
   ap_hook_child_init(httpd::on_child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_stopping(httpd::on_child_stopping, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_translate_name(httpd::on_translate_name, after_alias, before_user_directories, APR_HOOK_MIDDLE);
+  // An answer may depend on the URL, so httpd must ask again for a subrequest's.
+  ap_hook_check_access(httpd::on_access, after_ssl, before_authz_host, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_URI);
   ap_hook_handler(httpd::on_handler, nullptr, nullptr, APR_HOOK_MIDDLE);
+  httpd::register_auth_providers(pool);
 }

@@ -29,6 +29,7 @@
 #include <http_request.h>
 #include <http_ssl.h>
 #include <httpd.h>
+#include <mod_auth.h>
 #include <mpm_common.h>
 #include <scoreboard.h>
 #include <unixd.h>

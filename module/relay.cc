@@ -51,7 +51,9 @@ Relay::Relay(request_rec* r, const RelayPlan& plan, KeptChannels::InUse channel,
       look_(kFirstLook),
       to_send_(plan.first_part.substr(plan.sent)),
       body_left_(plan.body_left),
-      first_part_sent_(to_send_.empty()) {}
+      first_part_sent_(to_send_.empty()) {
+  if (plan_.answers != nullptr) reader_.expect_answers(plan_.answers->size());
+}
 
 Relay::Result Relay::run() {
   progress();
@@ -166,7 +168,7 @@ Relay::Flow Relay::read_client() {
   const ssize_t size = body_->read(body_frame_.get() + wire::kFrameHeaderSize, kBlock);
   if (size < 0) {
     log_request(r_, Message::kRequestBody, "%s", body_->error());
-    return answered(writer_->abort(body_->status()));
+    return answered(abort(body_->status()));
   }
   progress();
   std::string header;
@@ -270,6 +272,9 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
       case Event::kFile:
         if (on_file() == Flow::kOver) return Flow::kOver;
         break;
+      case Event::kAnswers:
+        on_answers();
+        break;
       case Event::kLog:
         log_request_line(r_, reader_.log_level(), reader_.log_line());
         break;
@@ -296,6 +301,13 @@ void Relay::on_head() {
   unflushed_ = true;
 }
 
+void Relay::on_answers() {
+  for (std::size_t i = 0; i < plan_.answers->size(); ++i) {
+    const wire::Answer& answer = reader_.answers()[i];
+    (*plan_.answers)[i] = {static_cast<gatehouse_answer>(answer.kind), {answer.texts.begin(), answer.texts.end()}};
+  }
+}
+
 // Whoever runs in the worker chose the file: one that could block a read, or end early, is refused.
 Relay::Flow Relay::on_file() {
   base::UniqueFd fd = reader_.take_file();
@@ -317,10 +329,10 @@ Relay::Flow Relay::on_file() {
 Relay::Flow Relay::on_end(bool is_last) {
   const wire::End& end = reader_.end();
   if (is_last && reader_.is_kept() && !ended_ && to_send_.empty() && !plan_.more_body) keep_channel();
-  if (end.outcome == GATEHOUSE_COMPLETE) return answered(writer_->finish());
+  if (end.outcome == GATEHOUSE_COMPLETE) return answered(plan_.answers != nullptr ? OK : writer_->finish());
   if (end.outcome == GATEHOUSE_FAILED) {
     if (end.status == HTTP_SERVICE_UNAVAILABLE) ask_to_retry(r_);
-    return answered(writer_->abort(end.status));
+    return answered(abort(end.status));
   }
   return cut(HTTP_INTERNAL_SERVER_ERROR);
 }
@@ -356,8 +368,11 @@ Relay::Flow Relay::answered(int status) {
 // looks the same however the frames happened to arrive.
 Relay::Flow Relay::cut(int status) {
   if (reader_.has_head() && !writer_->flush()) return answered(OK);
-  return answered(writer_->abort(status));
+  return answered(abort(status));
 }
+
+// A call has no response: what httpd has prepared of it so far stays.
+int Relay::abort(int status) { return plan_.answers != nullptr ? status : writer_->abort(status); }
 
 Relay::Flow Relay::garbage(const char* reason) {
   log_request(r_, Message::kChannelGarbage, "group '%.*s': the response is refused: %s",

@@ -10,8 +10,10 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/posix.h"
+#include "module/answers.h"
 #include "module/brigade.h"
 #include "module/client_watch.h"
 #include "module/httpd_api.h"
@@ -34,6 +36,7 @@ struct RelayPlan {
   bool more_body;                                           // the client's body goes on after it
   std::int64_t body_left;                                   // bytes of that, -1 unknown
   bool head_request;                                        // the client's method is HEAD
+  std::vector<Answer>* answers = nullptr;                   // of a call, one for each function
   base::Deadline queue_deadline = base::Deadline::never();  // by which the application must be entered
   base::Micros timeout;                                     // of each wait for the worker
   KeptChannels* kept;                                       // where a channel goes whose thread stays with it
@@ -88,9 +91,12 @@ class Relay {
   void keep_channel();
   Flow on_close(int error);
 
+  void on_answers();
+
   Flow over(Result result);
   Flow answered(int status);
   Flow cut(int status);
+  int abort(int status);
   Flow garbage(const char* reason);
   Flow passed(bool client_is_there);
   void progress() { deadline_ = base::Deadline::after(plan_.timeout); }

@@ -128,15 +128,11 @@ void add_configured(request_rec* r, RequestFacts* facts) {
 }
 
 // What the module knows of the keys of compat.md 4.2; the engine adds the others.
-void add_mod_wsgi(request_rec* r, const Target& target, wsgi::EnvironList& environ) {
+void add_mod_wsgi(request_rec* r, const HandlerScript* handler, wsgi::EnvironList& environ) {
   conn_rec* c = r->connection;
   environ.add_computed("apache.version", configuration()->httpd_version);
-  environ.add_computed("mod_wsgi.process_group",
-                       target.group != nullptr ? std::string_view(target.group->spec.name) : std::string_view(""));
-  environ.add_computed("mod_wsgi.application_group", target.application_group);
-  environ.add_computed("mod_wsgi.callable_object", target.callable);
   environ.add_computed("mod_wsgi.request_handler", r->handler);
-  environ.add_computed("mod_wsgi.handler_script", "");
+  environ.add_computed("mod_wsgi.handler_script", view_of(handler != nullptr ? handler->path : nullptr));
   environ.add_computed("mod_wsgi.script_name", environ.find("SCRIPT_NAME"));
   environ.add_computed("mod_wsgi.path_info", environ.find("PATH_INFO"));
   environ.add_computed("mod_wsgi.listener_host", view_of(c->local_host != nullptr ? c->local_host : c->local_ip));
@@ -188,7 +184,7 @@ std::string_view script_name(const request_rec* r, wsgi::Arena& arena) {
   return wsgi::collapse_slashes(uri.substr(0, static_cast<std::size_t>(end)), arena);
 }
 
-void gather_facts(request_rec* r, const Target& target, wsgi::PassAuthorization pass_authorization,
+void gather_facts(request_rec* r, const HandlerScript* handler, wsgi::PassAuthorization pass_authorization,
                   RequestFacts* facts) {
   const auto& core = *static_cast<core_dir_config*>(ap_get_core_module_config(r->per_dir_config));
   add_cgi(r, core, facts->environ);
@@ -196,12 +192,42 @@ void gather_facts(request_rec* r, const Target& target, wsgi::PassAuthorization 
   for_each(r->headers_in,
            [&](std::string_view name, std::string_view value) { facts->environ.add_header(name, value, rules); });
   add_configured(r, facts);
-  add_mod_wsgi(r, target, facts->environ);
+  add_mod_wsgi(r, handler, facts->environ);
   believe_proxy(directory_config(r), facts);
   if (is_head(r) && !is_mapped(r)) facts->flags |= GATEHOUSE_HEAD_REQUEST;
   facts->content_length = body_length(r);
   facts->request_start_us = r->request_time;
   facts->expects_continue = r->expecting_100 != 0;
+}
+
+void add_target(const Target& target, RequestFacts* facts) {
+  facts->environ.add_computed("mod_wsgi.process_group", target.process_group);
+  facts->environ.add_computed("mod_wsgi.application_group", target.application_group);
+  facts->environ.add_computed("mod_wsgi.callable_object", target.callable);
+}
+
+void gather_hook_facts(request_rec* r, wsgi::EnvironList* environ) {
+  const auto& core = *static_cast<core_dir_config*>(ap_get_core_module_config(r->per_dir_config));
+  const conn_rec* c = r->connection;
+  wsgi::Arena& arena = environ->arena();
+  for_each(r->headers_in, [&](std::string_view name, std::string_view value) { environ->add_header(name, value, {}); });
+  environ->add_computed("SERVER_SIGNATURE", view_of(ap_psignature("", r)));
+  environ->add_computed("SERVER_SOFTWARE", ap_get_server_banner());
+  environ->add_computed("SERVER_NAME", ap_escape_html(r->pool, ap_get_server_name_for_url(r)));
+  environ->add_computed("SERVER_ADDR", view_of(c->local_ip));
+  environ->add_computed("SERVER_PORT", decimal(ap_get_server_port(r), arena));
+  add_if(*environ, "REMOTE_HOST", ap_get_useragent_host(r, REMOTE_HOST, nullptr));
+  environ->add_computed("REMOTE_ADDR", view_of(r->useragent_ip));
+  environ->add_computed("REMOTE_PORT", decimal(c->client_addr->port, arena));
+  environ->add_computed("DOCUMENT_ROOT", view_of(ap_document_root(r)));
+  add_if(*environ, "SERVER_ADMIN", r->server->server_admin);
+  environ->add_computed("SERVER_PROTOCOL", view_of(r->protocol));
+  environ->add_computed("REQUEST_METHOD", r->method);
+  environ->add_computed("QUERY_STRING", view_of(r->args));
+  environ->add_computed("REQUEST_URI", request_uri(r, core));
+  environ->add_computed("SCRIPT_NAME", script_name(r, arena));
+  environ->add_computed("PATH_INFO", wsgi::collapse_slashes(view_of(r->path_info), arena));
+  environ->add_computed("apache.version", configuration()->httpd_version);
 }
 
 }  // namespace httpd

@@ -25,7 +25,10 @@ class PoolArena final : public wsgi::Arena {
 
 // Which code answers a request, resolved (groups.h).
 struct Target {
-  DaemonGroup* group = nullptr;  // NULL: embedded
+  std::string_view process_group;  // "" = embedded
+  DaemonGroup* group = nullptr;    // NULL: embedded
+  const HandlerScript* handler = nullptr;
+  bool known_place = false;  // the configuration shows process group and application group
   std::string_view script;
   std::string_view callable;
   std::string_view application_group;
@@ -48,7 +51,13 @@ struct RequestFacts {
 // SCRIPT_NAME: the URL path without path info, runs of '/' as one.
 std::string_view script_name(const request_rec* r, wsgi::Arena& arena);
 
-void gather_facts(request_rec* r, const Target& target, wsgi::PassAuthorization pass_authorization,
+// All but what depends on the target, which add_target() adds.
+void gather_facts(request_rec* r, const HandlerScript* handler, wsgi::PassAuthorization pass_authorization,
                   RequestFacts* facts);
+void add_target(const Target& target, RequestFacts* facts);
+
+// The environ of access and authentication functions, which run before the request has a handler (compat.md 1.8):
+// no variables of SetEnv, no credentials.
+void gather_hook_facts(request_rec* r, wsgi::EnvironList* environ);
 
 }  // namespace httpd

@@ -81,6 +81,8 @@ ResponseReader::Event ResponseReader::on_frame() {
       return on_head();
     case FrameType::kFile:
       return on_file();
+    case FrameType::kAnswers:
+      return on_answers();
     case FrameType::kLog:
       return wire::decode_log(decoder_.payload(), &log_level_, &body_) ? Event::kLog : refuse("a malformed log line");
     case FrameType::kEnd:
@@ -91,6 +93,7 @@ ResponseReader::Event ResponseReader::on_frame() {
 }
 
 ResponseReader::Event ResponseReader::on_interim() {
+  if (answers_wanted_ != 0) return refuse("a response to a call");
   if (!wire::decode_interim(decoder_.payload(), &interim_)) return refuse("a malformed interim response");
   refusal_ = objection(interim_.headers, -1);
   if (!refusal_.empty()) return refuse(refusal_.c_str());
@@ -99,6 +102,7 @@ ResponseReader::Event ResponseReader::on_interim() {
 }
 
 ResponseReader::Event ResponseReader::on_head() {
+  if (answers_wanted_ != 0) return refuse("a response to a call");
   if (!wire::decode_response_head(decoder_.payload(), &head_)) return refuse("a malformed response head");
   refusal_ = objection(head_);
   if (!refusal_.empty()) return refuse(refusal_.c_str());
@@ -115,12 +119,23 @@ ResponseReader::Event ResponseReader::on_file() {
   return count(file_.length) ? Event::kFile : refuse("a body longer than its Content-Length");
 }
 
+ResponseReader::Event ResponseReader::on_answers() {
+  if (answers_wanted_ == 0 || !answers_.empty()) return refuse("answers that nobody asked for");
+  if (!wire::decode_answers(decoder_.payload(), &answers_)) return refuse("malformed answers");
+  if (answers_.size() != answers_wanted_) return refuse("answers of other functions");
+  for (const wire::Answer& answer : answers_)
+    if (answer.kind > GATEHOUSE_ANSWER_OTHER) return refuse("an unknown kind of answer");
+  started_ = true;
+  return Event::kAnswers;
+}
+
 ResponseReader::Event ResponseReader::on_end() {
   wire::decode_end(decoder_.payload(), &end_);
   started_ = true;
   if (descriptor_.valid()) return refuse("a descriptor without a file");
   switch (end_.outcome) {
     case GATEHOUSE_COMPLETE:
+      if (answers_wanted_ != 0) return answers_.empty() ? refuse("a call without answers") : Event::kEnd;
       if (!has_head_) return refuse("a response without a head");
       return unbounded_ || room_ == 0 ? Event::kEnd : refuse("a body shorter than its Content-Length");
     case GATEHOUSE_FAILED:

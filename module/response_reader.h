@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/messages.h"
 #include "base/posix.h"
@@ -28,6 +29,7 @@ class ResponseReader {
     kHead,      // head()
     kBody,      // body(): the next bytes
     kFile,      // file() and take_file(): the next part of the body
+    kAnswers,   // answers(): of a call
     kLog,       // log_level() and log_line()
     kEnd,       // end(); whole unless it says otherwise
     kGarbage    // reason(); close the channel
@@ -37,6 +39,8 @@ class ResponseReader {
   ResponseReader(std::uint32_t request, Body body, bool head_request)
       : decoder_(wire::Sender::kWorker, request), request_body_(body), head_request_(head_request) {}
 
+  // The request calls so many functions: their answers take the place of head and body.
+  void expect_answers(std::size_t count) { answers_wanted_ = count; }
   // The next event. What it refers to is valid until the next call.
   Event next(std::span<const std::byte>* input);
   // A descriptor came along with the bytes that follow.
@@ -47,6 +51,7 @@ class ResponseReader {
   std::string_view body() const { return body_; }
   const wire::FileRange& file() const { return file_; }
   base::UniqueFd take_file() { return std::move(descriptor_); }
+  const std::vector<wire::Answer>& answers() const { return answers_; }
   base::Level log_level() const { return log_level_; }
   std::string_view log_line() const { return body_; }
   const wire::End& end() const { return end_; }
@@ -66,6 +71,7 @@ class ResponseReader {
   Event on_interim();
   Event on_head();
   Event on_file();
+  Event on_answers();
   Event on_end();
   Event refuse(const char* reason);
   bool count(std::uint64_t size);
@@ -75,6 +81,8 @@ class ResponseReader {
   bool head_request_;
   bool started_ = false;
   bool has_head_ = false;
+  std::size_t answers_wanted_ = 0;  // 0: it is no call
+  std::vector<wire::Answer> answers_;
   base::Level log_level_ = base::Level::kError;
   wire::InterimHead interim_;
   wire::ResponseHead head_;

@@ -6,6 +6,7 @@
 #include "module/config.h"
 #include "module/doctor.h"
 #include "module/group_names.h"
+#include "module/hook_review.h"
 #include "module/imports.h"
 #include "module/launch.h"
 #include "module/python_directives.h"
@@ -132,6 +133,7 @@ base::Status resolve_groups(server_rec* main_server) {
     mount.application_group = script.application_group;
     mounts.push_back(mount);
   }
+  add_script_mounts(main_server, &mounts);
   for (DaemonGroup* group : configuration()->groups) {
     base::Result<wire::Launch> launch = resolve_launch(*group, main_server);
     if (!launch) {
@@ -148,6 +150,7 @@ base::Status resolve_groups(server_rec* main_server) {
 void review_configuration(server_rec* main_server) {
   if (configuration()->doctor.off) return;
   for (const Finding& finding : examine(gather_configuration(main_server))) report(main_server, finding);
+  for (const Finding& finding : review_scripts(main_server)) report(main_server, finding);
   review_trust(main_server);
   review_interpreters(main_server);
   review_leftovers(main_server);

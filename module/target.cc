@@ -77,23 +77,43 @@ bool is_allowed(const DirectoryConfig& config, std::string_view process_group) {
 
 }  // namespace
 
-int resolve_target(request_rec* r, Target* target) {
+Target name_target(request_rec* r, const HandlerScript* handler) {
   const DirectoryConfig& config = directory_config(r);
   RequestVariables variables(r);
-  const auto note = [&](const char* name) { return apr_table_get(r->notes, name); };
+  const auto named = [&](const char* of_handler, const char* note) {
+    return handler != nullptr ? of_handler : apr_table_get(r->notes, note);
+  };
 
-  const std::string_view process_group =
-      expand_group(first_of(note(kNoteProcessGroup), config.process_group, kGlobal), variables);
-  target->application_group =
-      expand_group(first_of(note(kNoteApplicationGroup), config.application_group, kResource), variables);
+  Target target;
+  target.handler = handler;
+  const char* process_group = named(handler != nullptr ? handler->process_group : nullptr, kNoteProcessGroup);
+  const char* application_group =
+      named(handler != nullptr ? handler->application_group : nullptr, kNoteApplicationGroup);
+  target.process_group = expand_group(first_of(process_group, config.process_group, kGlobal), variables);
+  target.application_group = expand_group(first_of(application_group, config.application_group, kResource), variables);
   // An alias's callable is taken as it is written.
-  const char* callable = note(kNoteCallable);
-  target->callable = callable != nullptr
-                         ? std::string_view(callable)
-                         : expand_callable(first_of(config.callable_object, nullptr, "application"), variables);
-  target->script = view_of(r->filename);
-  target->script_mtime_us = r->finfo.mtime;
-  if (config.script_reloading != Switch::kOff) target->flags |= GATEHOUSE_RELOAD;
+  const char* callable = named("handle_request", kNoteCallable);
+  target.callable = callable != nullptr
+                        ? std::string_view(callable)
+                        : expand_callable(first_of(config.callable_object, nullptr, "application"), variables);
+  target.script = view_of(handler != nullptr ? handler->path : r->filename);
+  if (handler == nullptr) target.script_mtime_us = r->finfo.mtime;  // of a handler, httpd has not looked at the script
+  if (config.script_reloading != Switch::kOff) target.flags |= GATEHOUSE_RELOAD;
+  target.known_place = handler != nullptr || is_aliased(r);
+  return target;
+}
+
+void redirect_target(request_rec* r, const Redirection& to, Target* target) {
+  RequestVariables variables(r);
+  if (to.process_group != nullptr) target->process_group = expand_group(to.process_group, variables);
+  if (to.application_group != nullptr) target->application_group = expand_group(to.application_group, variables);
+  if (to.callable != nullptr) target->callable = expand_callable(to.callable, variables);
+  if (to.process_group != nullptr || to.application_group != nullptr) target->known_place = false;
+}
+
+int place_target(request_rec* r, Target* target) {
+  const DirectoryConfig& config = directory_config(r);
+  const std::string_view process_group = target->process_group;
   target->interpreter = target->application_group;
 
   if (!is_allowed(config, process_group)) {
@@ -105,7 +125,7 @@ int resolve_target(request_rec* r, Target* target) {
   }
   if (!process_group.empty()) {
     if (const int status = find_group(r, process_group, &target->group); status != OK) return status;
-    if (target->group->one_application_group && is_aliased(r)) target->interpreter = "";
+    if (target->group->one_application_group && target->known_place) target->interpreter = "";
     return OK;
   }
   if (!embedded_is_restricted()) return OK;
@@ -115,12 +135,50 @@ int resolve_target(request_rec* r, Target* target) {
   return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-wsgi::PassAuthorization pass_authorization_of(const request_rec* r) {
+int hook_target(request_rec* r, const HookScript& script, Target* target) {
+  const DirectoryConfig& config = directory_config(r);
+  RequestVariables variables(r);
+  target->script = script.path;
+  target->application_group = expand_hook_group(first_of(script.application_group, nullptr, kGlobal), variables);
+  target->interpreter = target->application_group;
+  if (config.script_reloading != Switch::kOff) target->flags |= GATEHOUSE_RELOAD;
+  if (script.process_group == nullptr) {
+    if (!embedded_is_restricted()) return OK;
+    log_request(r, base::Message::kEmbeddedRestricted,
+                "%s %s: WSGIRestrictEmbedded is On and the script has no process group; name one with process-group=",
+                script.directive, script.path);
+    return HTTP_INTERNAL_SERVER_ERROR;
+  }
+  target->process_group = script.process_group;
+  if (!is_allowed(config, target->process_group)) {
+    log_request(r, base::Message::kProcessRestricted,
+                "%s %s: process group \"%s\" is not among those that WSGIRestrictProcess allows here", script.directive,
+                script.path, script.process_group);
+    return HTTP_INTERNAL_SERVER_ERROR;
+  }
+  if (const int status = find_group(r, target->process_group, &target->group); status != OK) return status;
+  if (target->group->one_application_group && !script.in_htaccess) target->interpreter = "";
+  return OK;
+}
+
+wsgi::PassAuthorization pass_authorization_of(const request_rec* r, const HandlerScript* handler) {
   const auto& core = *static_cast<core_dir_config*>(ap_get_core_module_config(r->per_dir_config));
   if (core.cgi_pass_auth == AP_CGI_PASS_AUTH_ON) return wsgi::PassAuthorization::kAll;
-  const char* of_alias = apr_table_get(r->notes, kNotePassAuthorization);
-  const bool pass = of_alias != nullptr ? of_alias[0] == '1' : directory_config(r).pass_authorization == Switch::kOn;
-  return pass ? wsgi::PassAuthorization::kAuthorization : wsgi::PassAuthorization::kNone;
+  Switch pass = handler != nullptr ? handler->pass_authorization : Switch::kUnset;
+  if (const char* of_alias = apr_table_get(r->notes, kNotePassAuthorization); of_alias != nullptr && handler == nullptr)
+    pass = of_alias[0] == '1' ? Switch::kOn : Switch::kOff;
+  if (pass == Switch::kUnset) pass = directory_config(r).pass_authorization;
+  return pass == Switch::kOn ? wsgi::PassAuthorization::kAuthorization : wsgi::PassAuthorization::kNone;
+}
+
+const HandlerScript* handler_script(const request_rec* r) {
+  const apr_array_header_t* handlers = directory_config(r).handlers;
+  if (handlers == nullptr || r->handler == nullptr) return nullptr;
+  for (int i = 0; i < handlers->nelts; ++i) {
+    const HandlerScript& script = APR_ARRAY_IDX(handlers, i, HandlerScript);
+    if (std::strcmp(script.name, r->handler) == 0) return &script;
+  }
+  return nullptr;
 }
 
 }  // namespace httpd

@@ -195,6 +195,17 @@ static int name_threads(char* into, size_t size) {
   return 0;
 }
 
+/* Each function gives the last argument back, or True without one. */
+static void call(const struct gatehouse_call* call, struct gatehouse_outcome* outcome) {
+  const struct gatehouse_text* last = call->argument_count > 0 ? &call->arguments[call->argument_count - 1] : NULL;
+  enter(call->request);
+  for (size_t i = 0; i < call->function_count; ++i)
+    call->answer(call->request->context, i, last != NULL ? GATEHOUSE_ANSWER_TEXT : GATEHOUSE_ANSWER_TRUE, last,
+                 last != NULL);
+  outcome->result = GATEHOUSE_COMPLETE;
+  outcome->status = 0;
+}
+
 static void publish_signal(int number) {
   (void)number;
   if (host != NULL && host->log != NULL)
@@ -215,6 +226,7 @@ static const struct gatehouse_engine_table table = {
     stop,
     publish_signal,
     name_threads,
+    call,
 };
 
 const struct gatehouse_engine_table* gatehouse_engine(uint32_t abi) {

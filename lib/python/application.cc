@@ -94,12 +94,6 @@ void leave_request(Request& request) {
   if (PyDict_DelItem(active.get(), request.id.get()) < 0) PyErr_Clear();
 }
 
-// What print() and wsgi.errors have begun and not ended with a newline.
-void flush_partial_lines(Attached& attached, Request& request) {
-  for (std::string* partial : {&request.errors_partial, &request.stdout_partial, &request.stderr_partial})
-    flush_lines(attached, &request, base::Level::kError, *partial);
-}
-
 std::string where(const Request& request) {
   return "script " + std::string(view(request.abi().target->script)) + " (interpreter '" +
          std::string(view(request.abi().target->interpreter)) + "')";

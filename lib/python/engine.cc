@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/posix.h"
 #include "python/application.h"
+#include "python/call.h"
 #include "python/exception.h"
 #include "python/forking.h"
 #include "python/interpreter.h"
@@ -76,6 +77,18 @@ void on_handle(const gatehouse_request* abi, gatehouse_outcome* outcome) noexcep
   outcome->status = reached.status;
 }
 
+void on_call(const gatehouse_call* abi, gatehouse_outcome* outcome) noexcept {
+  *outcome = {sizeof *outcome, GATEHOUSE_FAILED, 500};
+  const gatehouse_request& by = *abi->request;
+  Interpreter* interpreter = Runtime::get().interpreters().find(view(by.target->interpreter));
+  if (interpreter == nullptr) return;
+  Attach attach(*interpreter);
+  Request request(by, *interpreter);
+  const Outcome reached = run_call(attach.attached(), request, *abi);
+  outcome->result = reached.result;
+  outcome->status = reached.status;
+}
+
 void on_end_thread() noexcept { Runtime::get().end_thread(); }
 
 int on_name_threads(char* into, size_t size) noexcept {
@@ -111,7 +124,8 @@ constinit gatehouse_engine_table table = {sizeof(gatehouse_engine_table),
                                           on_end_thread,
                                           on_stop,
                                           on_publish_signal,
-                                          on_name_threads};
+                                          on_name_threads,
+                                          on_call};
 
 }  // namespace
 }  // namespace python

@@ -90,13 +90,24 @@ bool add(Borrowed environ, EnvironKeys& keys, std::string_view name, Borrowed va
 
 Borrowed boolean(bool value) { return Borrowed(value ? Py_True : Py_False); }
 
+// mod_wsgi.version and mod_wsgi.process_group, which are the process's.
+bool add_version(Borrowed environ, EnvironKeys& keys) {
+  Ref version = Ref::steal(Py_BuildValue("(iii)", kVersion[0], kVersion[1], kVersion[2]));
+  return add(environ, keys, "mod_wsgi.version", version) &&
+         add(environ, keys, "mod_wsgi.process_group", latin1(Runtime::get().settings().process_group));
+}
+
+bool add_request_rec(Borrowed environ, EnvironKeys& keys, const gatehouse_request& request) {
+  if (request.request_rec == nullptr) return true;
+  Ref capsule = Ref::steal(PyCapsule_New(request.request_rec, nullptr, nullptr));
+  return add(environ, keys, "apache.request_rec", capsule);
+}
+
 // What does not change from request to request with the same flags.
 Ref make_template(Interpreter& interpreter, std::uint32_t flags) {
   EnvironKeys& keys = interpreter.environ_keys;
-  const std::string& group = Runtime::get().settings().process_group;
   Ref environ = Ref::steal(PyDict_New());
   Ref wsgi_version = Ref::steal(Py_BuildValue("(ii)", 1, 0));
-  Ref version = Ref::steal(Py_BuildValue("(iii)", kVersion[0], kVersion[1], kVersion[2]));
   Ref scheme = latin1((flags & GATEHOUSE_HTTPS) != 0 ? "https" : "http");
   const bool made =
       environ && add(environ, keys, "wsgi.version", wsgi_version) && add(environ, keys, "wsgi.url_scheme", scheme) &&
@@ -104,8 +115,7 @@ Ref make_template(Interpreter& interpreter, std::uint32_t flags) {
       add(environ, keys, "wsgi.input_terminated", boolean(true)) &&
       add(environ, keys, "wsgi.multithread", boolean((flags & GATEHOUSE_MULTITHREAD) != 0)) &&
       add(environ, keys, "wsgi.multiprocess", boolean((flags & GATEHOUSE_MULTIPROCESS) != 0)) &&
-      add(environ, keys, "wsgi.run_once", boolean((flags & GATEHOUSE_RUN_ONCE) != 0)) &&
-      add(environ, keys, "mod_wsgi.version", version) && add(environ, keys, "mod_wsgi.process_group", latin1(group));
+      add(environ, keys, "wsgi.run_once", boolean((flags & GATEHOUSE_RUN_ONCE) != 0)) && add_version(environ, keys);
   return made ? std::move(environ) : Ref();
 }
 
@@ -167,11 +177,20 @@ Ref make_environ(Attached&, Request& request, Borrowed input, Borrowed errors) {
   if (!add(environ, keys, "wsgi.input", input) || !add(environ, keys, "wsgi.errors", errors) ||
       !add_request_values(environ, keys, abi, application_start_us))
     return {};
-  if (abi.request_rec != nullptr) {
-    Ref capsule = Ref::steal(PyCapsule_New(abi.request_rec, nullptr, nullptr));
-    if (!add(environ, keys, "apache.request_rec", capsule)) return {};
-  }
-  return environ;
+  return add_request_rec(environ, keys, abi) ? std::move(environ) : Ref();
+}
+
+Ref make_call_environ(Attached&, Request& request, Borrowed errors) {
+  EnvironKeys& keys = request.interpreter().environ_keys;
+  const gatehouse_request& abi = request.abi();
+  Ref environ = Ref::steal(PyDict_New());
+  if (!environ) return {};
+  for (std::size_t i = 0; i < abi.environ_count; ++i)
+    if (!add_pair(environ, keys, abi.environ[i])) return {};
+  const bool made = add(environ, keys, "wsgi.errors", errors) && add_version(environ, keys) &&
+                    add_pair(environ, keys, {text("mod_wsgi.application_group"), abi.target->application_group}) &&
+                    add_request_rec(environ, keys, abi);
+  return made ? std::move(environ) : Ref();
 }
 
 }  // namespace python

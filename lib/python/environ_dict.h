@@ -47,5 +47,7 @@ class EnvironKeys {
 bool add_to_environ(Attached& attached, Request& request, Borrowed environ, std::string_view name, Borrowed value);
 // An empty Ref with an exception pending on failure.
 Ref make_environ(Attached& attached, Request& request, Borrowed input, Borrowed errors);
+// The smaller one of a function beside the application, which has no input and no output. Failure: as above.
+Ref make_call_environ(Attached& attached, Request& request, Borrowed errors);
 
 }  // namespace python

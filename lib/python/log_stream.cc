@@ -249,6 +249,11 @@ void flush_lines(Attached& attached, Request* request, base::Level level, std::s
   emit(attached, request, level, std::exchange(partial, {}));
 }
 
+void flush_partial_lines(Attached& attached, Request& request) {
+  for (std::string* partial : {&request.errors_partial, &request.stdout_partial, &request.stderr_partial})
+    flush_lines(attached, &request, kStreamLevel, *partial);
+}
+
 std::string utf8_of(Borrowed text) {
   Py_ssize_t size = 0;
   if (const char* data = PyUnicode_AsUTF8AndSize(text.get(), &size)) return {data, static_cast<std::size_t>(size)};

@@ -33,6 +33,8 @@ void end_errors(Borrowed errors);
 void write_lines(Attached& attached, Request* request, base::Level level, std::string& partial, std::string_view text);
 // Logs what is left in partial.
 void flush_lines(Attached& attached, Request* request, base::Level level, std::string& partial);
+// What print() and wsgi.errors have begun in a request and not ended with a newline.
+void flush_partial_lines(Attached& attached, Request& request);
 
 // The str's UTF-8; lone surrogates as \udcXX.
 std::string utf8_of(Borrowed text);

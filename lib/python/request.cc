@@ -11,11 +11,12 @@ constinit thread_local Request* current_request = nullptr;
 
 }  // namespace
 
-Request::Request(const gatehouse_request& abi, Interpreter& interpreter) : abi_(abi), interpreter_(interpreter) {
+Request::Request(const gatehouse_request& abi, Interpreter& interpreter)
+    : abi_(abi), interpreter_(interpreter), outer_(current_request) {
   current_request = this;
 }
 
-Request::~Request() { current_request = nullptr; }
+Request::~Request() { current_request = outer_; }
 
 Request* Request::of_this_thread() { return current_request; }
 

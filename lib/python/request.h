@@ -77,6 +77,7 @@ class Request {
   const gatehouse_request& abi_;
   Interpreter& interpreter_;
   std::optional<RequestMeter> meter_;
+  Request* const outer_;  // that the thread handles, too: httpd made a subrequest while it sent the response
   // Changed with the GIL held; atomic for those who wait for them without it.
   std::atomic<bool> busy_ = false;
   std::atomic<int> users_ = 0;  // threads that have or want a turn

@@ -117,12 +117,21 @@ Ref execute(Interpreter& interpreter, const Source& source, Borrowed file, Borro
   return code ? Ref::steal(PyEval_EvalCode(code.get(), globals.get(), globals.get())) : Ref();
 }
 
-// Asks the script's reload_required(path), if it has one.
+// What reload_required() is asked about: the file that the request is for, which a handler script is not.
+std::string_view resource_of(const std::string& path, const Request* request) {
+  if (request == nullptr) return path;
+  const gatehouse_request& abi = request->abi();
+  for (std::size_t i = 0; i < abi.environ_count; ++i)
+    if (view(abi.environ[i].name) == "SCRIPT_FILENAME") return view(abi.environ[i].value);
+  return path;
+}
+
+// Asks the script's reload_required(resource), if it has one.
 bool wants_reload(Attached& attached, Interpreter& interpreter, Borrowed globals, const std::string& path,
                   Request* request) {
   Ref hook = Ref::borrow(PyDict_GetItemWithError(globals.get(), interpreter.objects.reload_required_name.get()));
   if (!hook) return false;
-  Ref file = file_name(path);
+  Ref file = file_name(resource_of(path, request));
   Ref answer = file ? Ref::steal(PyObject_CallOneArg(hook.get(), file.get())) : Ref();
   const int truth = answer ? PyObject_IsTrue(answer.get()) : -1;
   if (truth < 0) log_exception(attached, request, Message::kReloadCheck, "reload_required() of script " + path);

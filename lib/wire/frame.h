@@ -36,6 +36,7 @@ inline constexpr std::size_t kFrameHeaderSize = 12;
 inline constexpr std::uint32_t kMaxBodyFrame = 1u << 20;     // payload of BODY, either way
 inline constexpr std::uint32_t kMaxRequestHead = 16u << 20;  // payload of a request HEAD
 inline constexpr std::uint32_t kMaxResponseHead = 1u << 20;  // payload of a response HEAD
+inline constexpr std::uint32_t kMaxAnswers = 1u << 20;       // payload of ANSWERS
 inline constexpr std::uint32_t kMaxLog = 16u << 10;          // payload of LOG
 inline constexpr std::uint32_t kMaxFirstBody = 64u << 10;    // body bytes in a request's first part
 inline constexpr std::uint32_t kMaxPairs = 1u << 16;         // entries of an environ, headers of a response
@@ -51,10 +52,11 @@ enum class FrameType : std::uint8_t {
   kStarted = 16,   // sent only when the child still holds body bytes back (flag kMoreBody of the head)
   kDeclined = 17,  // not entered, code is stale: send it again
   kResponseHead = 18,
-  kFile = 19,    // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body
-  kLog = 20,     // u8 level, text
-  kEnd = 21,     // see struct End: the request's last frame
-  kInterim = 22  // InterimHead: a 1xx response ahead of the head
+  kFile = 19,     // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body
+  kLog = 20,      // u8 level, text
+  kEnd = 21,      // see struct End: the request's last frame
+  kInterim = 22,  // InterimHead: a 1xx response ahead of the head
+  kAnswers = 23   // to a call, in place of head and body: what each of its functions gave
 };
 
 enum FrameFlag : std::uint8_t {

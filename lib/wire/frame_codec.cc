@@ -31,6 +31,7 @@ constexpr FrameDecoder::Rule FrameDecoder::kRules[] = {
     {Sender::kWorker, FrameType::kResponseHead, kFirst | kRunning, kInBody, 0, 18, kMaxResponseHead},
     {Sender::kWorker, FrameType::kBody, kInBody, kInBody, 0, 1, kMaxBodyFrame},
     {Sender::kWorker, FrameType::kFile, kInBody, kInBody, 0, 16, 16},
+    {Sender::kWorker, FrameType::kAnswers, kFirst | kRunning, kRunning, 0, 4, kMaxAnswers},
     {Sender::kWorker, FrameType::kEnd, kFirst | kRunning | kInBody, kOver, kKept, 11, 11},
 };
 

@@ -34,10 +34,16 @@ void put_pairs(ByteWriter& writer, const std::vector<Pair>& pairs) {
   }
 }
 
+// A list's count, which its smallest items fit into what is left with.
+bool get_count(ByteReader& reader, std::size_t smallest_item, std::uint32_t* out) {
+  *out = reader.u32();
+  return reader.ok() && *out <= kMaxPairs && *out <= reader.remaining() / smallest_item;
+}
+
 // Nothing is reserved before the count is known to fit into the bytes that are there.
 bool get_pairs(ByteReader& reader, std::vector<Pair>* out) {
-  const std::uint32_t count = reader.u32();
-  if (!reader.ok() || count > kMaxPairs || count > reader.remaining() / kPairOverhead) return false;
+  std::uint32_t count = 0;
+  if (!get_count(reader, kPairOverhead, &count)) return false;
   out->clear();
   out->reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -45,6 +51,25 @@ bool get_pairs(ByteReader& reader, std::vector<Pair>* out) {
     out->push_back({name, get_text(reader)});
   }
   return reader.ok();
+}
+
+void put_texts(ByteWriter& writer, const std::vector<std::string_view>& texts) {
+  writer.u32(static_cast<std::uint32_t>(texts.size()));
+  for (const std::string_view text : texts) put_text(writer, text);
+}
+
+bool get_texts(ByteReader& reader, std::vector<std::string_view>* out) {
+  std::uint32_t count = 0;
+  if (!get_count(reader, sizeof(std::uint32_t), &count)) return false;
+  out->reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) out->push_back(get_text(reader));
+  return reader.ok();
+}
+
+bool get_call(ByteReader& reader, Call* out) {
+  out->flags = reader.u32();
+  return get_texts(reader, &out->functions) && !out->functions.empty() && get_texts(reader, &out->arguments) &&
+         get_pairs(reader, &out->ssl_variables);
 }
 
 // A frame whose length is filled in when its payload has been appended.
@@ -115,6 +140,12 @@ void append_request_head(const RequestHead& head, std::uint32_t request, std::ui
   put_text(writer, head.interpreter);
   put_text(writer, head.summary.substr(0, kMaxSummary));
   put_pairs(writer, head.environ);
+  if (head.call) {
+    writer.u32(head.call->flags);
+    put_texts(writer, head.call->functions);
+    put_texts(writer, head.call->arguments);
+    put_pairs(writer, head.call->ssl_variables);
+  }
   frame.close();
 }
 
@@ -181,7 +212,9 @@ bool decode_request_head(std::span<const std::byte> payload, RequestHead* out) {
   head.interpreter = get_text(reader);
   head.summary = get_text(reader);
   if (head.summary.size() > kMaxSummary || head.content_length < -1) return false;
-  if (!get_pairs(reader, &head.environ) || reader.remaining() != 0) return false;
+  if (!get_pairs(reader, &head.environ)) return false;
+  if (reader.remaining() != 0 && !get_call(reader, &head.call.emplace())) return false;
+  if (reader.remaining() != 0) return false;
   *out = std::move(head);
   return true;
 }
@@ -205,6 +238,31 @@ bool decode_response_head(std::span<const std::byte> payload, ResponseHead* out)
   if (head.status < 200 || head.status > 599 || head.content_length < -1) return false;
   if (!get_pairs(reader, &head.headers) || reader.remaining() != 0) return false;
   *out = std::move(head);
+  return true;
+}
+
+void append_answers(const std::vector<Answer>& answers, std::uint32_t request, std::string* out) {
+  OpenFrame frame(FrameType::kAnswers, 0, request, out);
+  ByteWriter writer(out);
+  writer.u32(static_cast<std::uint32_t>(answers.size()));
+  for (const Answer& answer : answers) {
+    writer.u8(answer.kind);
+    put_texts(writer, answer.texts);
+  }
+  frame.close();
+}
+
+bool decode_answers(std::span<const std::byte> payload, std::vector<Answer>* out) {
+  ByteReader reader(payload);
+  std::uint32_t count = 0;
+  if (!get_count(reader, 1 + sizeof(std::uint32_t), &count)) return false;
+  std::vector<Answer> answers(count);
+  for (Answer& answer : answers) {
+    answer.kind = reader.u8();
+    if (!get_texts(reader, &answer.texts)) return false;
+  }
+  if (reader.remaining() != 0) return false;
+  *out = std::move(answers);
   return true;
 }
 

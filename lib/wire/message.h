@@ -5,6 +5,7 @@
 // Pure. Every count and length is checked before use; a failed decode changes nothing.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,14 @@ inline constexpr std::size_t kTicketSize = 32;
 void encode(const Ticket& ticket, std::span<std::byte, kTicketSize> out);
 bool decode(std::span<const std::byte> bytes, Ticket* out);
 
+// Functions of a script that are called in place of an application (gatehouse_call in wsgi/engine_abi.h).
+struct Call {
+  std::uint32_t flags = 0;                  // GATEHOUSE_CALL_LIST ...
+  std::vector<std::string_view> functions;  // at least one
+  std::vector<std::string_view> arguments;
+  std::vector<Pair> ssl_variables;
+};
+
 // What a worker needs to know of a request besides its environ.
 struct RequestHead {
   std::uint32_t first_part_size = 0;  // filled by the sender when the part is complete
@@ -47,6 +56,7 @@ struct RequestHead {
   std::string_view interpreter;  // "" = the main interpreter; else the application group
   std::string_view summary;      // "GET /path [id]" for lines about this request, escaped, at most 256 bytes
   std::vector<Pair> environ;
+  std::optional<Call> call;
 };
 
 // Appends a whole frame. first_part_size is patched by set_first_part_size once body frames follow it.
@@ -84,6 +94,14 @@ struct ResponseHead {
 };
 void append_response_head(const ResponseHead& head, std::uint32_t request, std::string* out);
 bool decode_response_head(std::span<const std::byte> payload, ResponseHead* out);
+
+// What one function of a call gave.
+struct Answer {
+  std::uint8_t kind = 0;  // gatehouse_answer
+  std::vector<std::string_view> texts;
+};
+void append_answers(const std::vector<Answer>& answers, std::uint32_t request, std::string* out);
+bool decode_answers(std::span<const std::byte> payload, std::vector<Answer>* out);
 
 struct End {
   std::uint8_t outcome = 0;  // gatehouse_result

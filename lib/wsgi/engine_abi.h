@@ -270,6 +270,44 @@ struct gatehouse_outcome {
   uint32_t status; /* FAILED: what to answer; else the status that was sent, 0 = none */
 };
 
+/* --- Functions of a script beside the application: access, authentication, dispatch. */
+
+/* What a function gave back. */
+enum gatehouse_answer {
+  GATEHOUSE_ANSWER_MISSING = 0, /* the script has no callable of that name */
+  GATEHOUSE_ANSWER_RAISED = 1,  /* an exception, or a text that is not latin-1; logged */
+  GATEHOUSE_ANSWER_NONE = 2,
+  GATEHOUSE_ANSWER_TRUE = 3,
+  GATEHOUSE_ANSWER_FALSE = 4,
+  GATEHOUSE_ANSWER_TEXT = 5,  /* str: one text, latin-1 */
+  GATEHOUSE_ANSWER_BYTES = 6, /* bytes: one text */
+  GATEHOUSE_ANSWER_LIST = 7,  /* GATEHOUSE_CALL_LIST: an iterable of str or bytes, one text each */
+  GATEHOUSE_ANSWER_OTHER = 8  /* anything else: one text, the name of its type */
+};
+
+enum {
+  GATEHOUSE_CALL_LIST = 1u << 0, /* an iterable is an answer, and is iterated */
+  GATEHOUSE_CALL_SSL = 1u << 1   /* environ has mod_ssl.is_https and mod_ssl.var_lookup */
+};
+
+struct gatehouse_call {
+  uint32_t size;
+  uint32_t flags;
+  /* Its target (but for the callable), environ, request_rec, context and calls, of which entered and log are
+   * used. GATEHOUSE_HTTPS is what mod_ssl.is_https() tells. */
+  const struct gatehouse_request* request;
+  const struct gatehouse_text* functions; /* called in this order, until one raises an exception */
+  size_t function_count;
+  const struct gatehouse_text* arguments; /* of each, after environ: latin-1 */
+  size_t argument_count;
+  /* GATEHOUSE_CALL_SSL: the value of a variable of mod_ssl; data is NULL when there is none. Lives as long as the
+   * request. With the GIL. */
+  struct gatehouse_text (*ssl_variable)(void* request, struct gatehouse_text name);
+  /* What functions[function] gave. With the GIL; copies; does not block. */
+  void (*answer)(void* request, size_t function, enum gatehouse_answer answer, const struct gatehouse_text* texts,
+                 size_t count);
+};
+
 struct gatehouse_engine_table {
   uint32_t size;
   uint32_t abi;               /* GATEHOUSE_ENGINE_ABI */
@@ -299,6 +337,10 @@ struct gatehouse_engine_table {
   /* Names of Python's threads but the calling one, in all interpreters, with ", " between; cut to fit, a string.
    * Returns their number. Between start and the first handle(), on the thread that called start. */
   int (*name_threads)(char* into, size_t size);
+  /* Calls functions of a script on the calling thread: loads or reloads it, builds environ, calls. The outcome is
+   * COMPLETE, FAILED (nothing was called; logged) or DECLINED. Any thread, many at once; not within handle() while it
+   * holds the GIL. */
+  void (*call)(const struct gatehouse_call* call, struct gatehouse_outcome* outcome);
 };
 
 /* The one exported symbol of an engine. NULL when abi is not the engine's. */

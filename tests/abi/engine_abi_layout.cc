@@ -156,7 +156,18 @@ static_assert(offsetof(gatehouse_outcome, size) == 0);
 static_assert(offsetof(gatehouse_outcome, result) == 4);
 static_assert(offsetof(gatehouse_outcome, status) == 8);
 
-static_assert(sizeof(gatehouse_engine_table) == 96);
+static_assert(sizeof(gatehouse_call) == 64);
+static_assert(offsetof(gatehouse_call, size) == 0);
+static_assert(offsetof(gatehouse_call, flags) == 4);
+static_assert(offsetof(gatehouse_call, request) == 8);
+static_assert(offsetof(gatehouse_call, functions) == 16);
+static_assert(offsetof(gatehouse_call, function_count) == 24);
+static_assert(offsetof(gatehouse_call, arguments) == 32);
+static_assert(offsetof(gatehouse_call, argument_count) == 40);
+static_assert(offsetof(gatehouse_call, ssl_variable) == 48);
+static_assert(offsetof(gatehouse_call, answer) == 56);
+
+static_assert(sizeof(gatehouse_engine_table) == 104);
 static_assert(offsetof(gatehouse_engine_table, size) == 0);
 static_assert(offsetof(gatehouse_engine_table, abi) == 4);
 static_assert(offsetof(gatehouse_engine_table, python_version) == 8);
@@ -170,6 +181,7 @@ static_assert(offsetof(gatehouse_engine_table, end_thread) == 64);
 static_assert(offsetof(gatehouse_engine_table, stop) == 72);
 static_assert(offsetof(gatehouse_engine_table, publish_signal) == 80);
 static_assert(offsetof(gatehouse_engine_table, name_threads) == 88);
+static_assert(offsetof(gatehouse_engine_table, call) == 96);
 
 // What travels as a number keeps its number.
 static_assert(GATEHOUSE_LOG_CRITICAL == 2 && GATEHOUSE_LOG_ERROR == 3 && GATEHOUSE_LOG_WARNING == 4 &&
@@ -181,3 +193,7 @@ static_assert(GATEHOUSE_MULTITHREAD == 1u << 0 && GATEHOUSE_MULTIPROCESS == 1u <
               GATEHOUSE_HTTPS == 1u << 3 && GATEHOUSE_HEAD_REQUEST == 1u << 4);
 static_assert(GATEHOUSE_COMPLETE == 0 && GATEHOUSE_FAILED == 1 && GATEHOUSE_TRUNCATED == 2 && GATEHOUSE_ABORTED == 3 &&
               GATEHOUSE_DECLINED == 4);
+static_assert(GATEHOUSE_ANSWER_MISSING == 0 && GATEHOUSE_ANSWER_RAISED == 1 && GATEHOUSE_ANSWER_NONE == 2 &&
+              GATEHOUSE_ANSWER_TRUE == 3 && GATEHOUSE_ANSWER_FALSE == 4 && GATEHOUSE_ANSWER_TEXT == 5 &&
+              GATEHOUSE_ANSWER_BYTES == 6 && GATEHOUSE_ANSWER_LIST == 7 && GATEHOUSE_ANSWER_OTHER == 8);
+static_assert(GATEHOUSE_CALL_LIST == 1u << 0 && GATEHOUSE_CALL_SSL == 1u << 1);

@@ -182,6 +182,23 @@ constexpr gatehouse_server kServer = {sizeof kServer, 16, 25, "2.4.62", "Apache/
 
 gatehouse_text text(const std::string& string) { return {string.data(), string.size()}; }
 
+gatehouse_text on_ssl_variable(void* request, gatehouse_text name) {
+  for (const auto& [key, value] : exchange_of(request)->site.ssl_variables)
+    if (key == std::string_view(name.data, name.size)) return text(value);
+  return {nullptr, 0};
+}
+
+void on_answer(void* request, std::size_t function, gatehouse_answer answer, const gatehouse_text* texts,
+               std::size_t count) {
+  static constexpr const char* names[] = {"missing", "raised", "none", "true", "false",
+                                          "text",    "bytes",  "list", "other"};
+  Exchange* exchange = exchange_of(request);
+  Inside inside(exchange);
+  std::string value = names[answer];
+  for (std::size_t i = 0; i < count; ++i) value.append(i == 0 ? ":" : ",").append(texts[i].data, texts[i].size);
+  exchange->reply.answers.push_back({function, value});
+}
+
 }  // namespace
 
 void open_engine(const std::string& file, const char* version) {
@@ -278,21 +295,27 @@ gatehouse_target Site::target(const std::string& script) const {
   return target;
 }
 
-Reply Site::get() {
+std::vector<gatehouse_pair> Site::pairs() const {
+  std::vector<gatehouse_pair> pairs;
+  for (const auto& [name, value] : environ) pairs.push_back({text(name), text(value)});
+  return pairs;
+}
+
+gatehouse_request_calls Site::calls() const {
   gatehouse_request_calls calls = {
       sizeof(gatehouse_request_calls),      on_entered, on_read_body,    on_read_error, on_send_head, on_send_body,
       sends_files ? on_send_file : nullptr, on_log,     on_send_interim, on_client_gone};
   // As a host that was built before these two were added.
   if (!knows_client) calls.size = offsetof(gatehouse_request_calls, send_interim);
-  std::vector<gatehouse_pair> pairs;
-  for (const auto& [name, value] : environ) pairs.push_back({text(name), text(value)});
-  const std::string script = script_path();
-  const gatehouse_target to = target(script);
-  Exchange exchange{*this, {}, 0, 0, 0, {}};
+  return calls;
+}
+
+gatehouse_request Site::request(const std::vector<gatehouse_pair>& pairs, const gatehouse_target& to,
+                                const gatehouse_request_calls& calls, void* exchange) const {
   gatehouse_request request = {};
   request.size = sizeof request;
   request.flags = request_flags;
-  request.context = &exchange;
+  request.context = exchange;
   request.calls = &calls;
   request.log_level = log_level;
   request.daemon_connects = 2;
@@ -304,8 +327,38 @@ Reply Site::get() {
   request.request_start_us = 1'500'000;
   request.thread_id = 7;
   request.request_rec = request_rec;
+  return request;
+}
+
+Reply Site::get() {
+  const std::vector<gatehouse_pair> all = pairs();
+  const std::string script = script_path();
+  const gatehouse_target to = target(script);
+  Exchange exchange{*this, {}, 0, 0, 0, {}};
+  const gatehouse_request_calls callbacks = calls();
+  const gatehouse_request by = request(all, to, callbacks, &exchange);
   gatehouse_outcome outcome = {sizeof(gatehouse_outcome), 99, 0};
-  table->handle(&request, &outcome);
+  table->handle(&by, &outcome);
+  exchange.reply.result = outcome.result;
+  exchange.reply.outcome_status = outcome.status;
+  return std::move(exchange.reply);
+}
+
+Reply Site::call(const std::vector<std::string>& functions, const std::vector<std::string>& arguments,
+                 std::uint32_t call_flags) {
+  const std::vector<gatehouse_pair> all = pairs();
+  const std::string script = script_path();
+  const gatehouse_target to = target(script);
+  Exchange exchange{*this, {}, 0, 0, 0, {}};
+  const gatehouse_request_calls callbacks = calls();
+  const gatehouse_request by = request(all, to, callbacks, &exchange);
+  std::vector<gatehouse_text> names, texts;
+  for (const std::string& function : functions) names.push_back(text(function));
+  for (const std::string& argument : arguments) texts.push_back(text(argument));
+  const gatehouse_call call = {sizeof call,  call_flags,      &by,      names.data(), names.size(), texts.data(),
+                               texts.size(), on_ssl_variable, on_answer};
+  gatehouse_outcome outcome = {sizeof(gatehouse_outcome), 99, 0};
+  table->call(&call, &outcome);
   exchange.reply.result = outcome.result;
   exchange.reply.outcome_status = outcome.status;
   return std::move(exchange.reply);

@@ -29,6 +29,12 @@ void start_python();
 // How often after_application_fork was called in this process.
 int application_forks();
 
+// What a function of a script gave: "none", "true", "text:bob", "list:a,b", ...
+struct Answer {
+  std::size_t function;
+  std::string value;
+};
+
 struct Reply {
   std::uint32_t result = 99;
   std::uint32_t outcome_status = 0;
@@ -43,6 +49,12 @@ struct Reply {
   std::vector<std::string> steps;     // "entered", "head", "buffer", "flush", "file", "read", in order
   std::vector<std::string> log;       // lines of level warning and worse
   std::vector<std::string> notes;     // the others
+  std::vector<Answer> answers;        // call()
+
+  // The only answer; "(n answers)" when there is not one.
+  std::string answer() const {
+    return answers.size() == 1 ? answers[0].value : "(" + std::to_string(answers.size()) + " answers)";
+  }
 
   std::string header(std::string_view name) const;  // its value, "(none)" without it
   int count(std::string_view step) const;
@@ -69,6 +81,9 @@ class Site {
 
   Reply get();
   Reply post(std::string body);
+  // Calls functions of the script with environ and arguments.
+  Reply call(const std::vector<std::string>& functions, const std::vector<std::string>& arguments = {},
+             std::uint32_t call_flags = 0);
   // Loads the script ahead: 0 or -1, error filled.
   int load(gatehouse_error* error);
 
@@ -91,12 +106,17 @@ class Site {
   bool gone_at_interim = false;
   std::int32_t log_level = 0;
   void* request_rec = nullptr;
+  std::vector<std::pair<std::string, std::string>> ssl_variables;
   std::int64_t mtime_us = 0;           // script_mtime_us
   std::function<void()> before_read;   // runs without the GIL
   std::function<void()> before_flush;  // the same
 
  private:
   gatehouse_target target(const std::string& script) const;
+  gatehouse_request_calls calls() const;
+  gatehouse_request request(const std::vector<gatehouse_pair>& pairs, const gatehouse_target& to,
+                            const gatehouse_request_calls& calls, void* exchange) const;
+  std::vector<gatehouse_pair> pairs() const;
   std::string script_path() const { return script_folder_ + "/" + script_name; }
   std::string folder_;
   std::string script_folder_;

@@ -61,6 +61,14 @@ void try_response_head(Bytes payload) {
   same(payload, frame);
 }
 
+void try_answers(Bytes payload) {
+  std::vector<wire::Answer> answers;
+  if (!wire::decode_answers(payload, &answers)) return;
+  std::string frame;
+  wire::append_answers(answers, 1, &frame);
+  same(payload, frame);
+}
+
 void try_end(Bytes payload) {
   wire::End end;
   if (!wire::decode_end(payload, &end)) return;
@@ -93,7 +101,7 @@ void try_first_part(Bytes bytes) {
 }
 
 constexpr void (*kDecoders[])(Bytes) = {try_ticket, try_request_head, try_response_head, try_end,
-                                        try_log,    try_file,         try_first_part};
+                                        try_log,    try_file,         try_first_part,    try_answers};
 
 }  // namespace
 

@@ -126,6 +126,44 @@ def test_a_known_configuration_line_is_accepted(configtest, line):
     assert status == 0, output
 
 
+SIDE_SCRIPTS = ['WSGIAccessScript', 'WSGIAuthUserScript', 'WSGIAuthGroupScript', 'WSGIDispatchScript']
+
+
+@pytest.mark.parametrize('directive', SIDE_SCRIPTS)
+@pytest.mark.parametrize('arguments, words', [
+    ('', ['script']), ('/a.py unknown=x', ['unknown', 'process-group', 'application-group']), ('/a.py process-group', ['process-group']),
+    ('/a.py process-group=', ['process-group']), ('/a.py process-group=missing', ['missing', 'one', 'WSGIDaemonProcess']),
+    ('/a.py process-group=%{ENV:X}', ['%{ENV:X}']), ('/a.py callable-object=x', ['callable-object'])])
+def test_a_bad_line_of_a_script_beside_the_application_is_refused(refused, directive, arguments, words):
+    refused(f'WSGIDaemonProcess one\n<Location /a>\n{directive} {arguments}\n</Location>\n', directive, *words)
+
+
+@pytest.mark.parametrize('directive', SIDE_SCRIPTS)
+def test_a_script_cannot_use_the_group_of_another_virtual_host(refused, directive):
+    refused('<VirtualHost *>\nServerName a\nWSGIDaemonProcess one\n</VirtualHost>\n<VirtualHost *>\nServerName b\n'
+            f'<Location /a>\n{directive} /a.py process-group=one\n</Location>\n</VirtualHost>\n', directive, 'one', 'ServerName')
+
+
+@pytest.mark.parametrize('directive', SIDE_SCRIPTS[:3])
+def test_an_access_or_authentication_script_belongs_into_a_section(refused, directive):
+    refused(f'{directive} /a.py\n', directive)
+
+
+@pytest.mark.parametrize('line, words', [
+    ('WSGIHandlerScript', ['two arguments']), ('WSGIHandlerScript name', ['two arguments']),
+    ('WSGIHandlerScript name /a.py unknown=x', ['unknown', 'pass-authorization']),
+    ('WSGIHandlerScript name /a.py pass-authorization=maybe', ['pass-authorization', 'On', 'Off'])])
+def test_a_bad_handler_script_is_refused(refused, line, words):
+    refused(line + '\n', 'WSGIHandlerScript', *words)
+
+
+@pytest.mark.parametrize('line', ['WSGIAccessScript /a.py application-group=%{SERVER}', 'WSGIDispatchScript /a.py process-group=one',
+                                  'WSGIAuthUserScript "/with space.py" process-group=%{GLOBAL}',
+                                  'WSGIHandlerScript name /a.py process-group=%{ENV:X} application-group=x'])
+def test_a_script_beside_the_application_is_accepted(configtest, line):
+    assert configtest(f'WSGIDaemonProcess one\n<Location /a>\n{line}\n</Location>\n') == (0, 'Syntax OK\n')
+
+
 def test_ifmodule_knows_the_module_by_its_file_name(refused):
     refused('<IfModule mod_wsgi.c>\nWSGIDaemonProcess\n</IfModule>\n', 'WSGIDaemonProcess')
 

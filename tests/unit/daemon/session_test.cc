@@ -191,6 +191,8 @@ TEST_GROUP(Session) {
         return "INTERIM";
       case FrameType::kFile:
         return "FILE";
+      case FrameType::kAnswers:
+        return "ANSWERS " + told(decoder.payload());
       case FrameType::kLog:
         CHECK_TRUE(wire::decode_log(decoder.payload(), &level, &line));
         return "LOG " + std::string(line.substr(0, 60));
@@ -200,6 +202,17 @@ TEST_GROUP(Session) {
       default:
         return "?";
     }
+  }
+  // "5 bob, 0"
+  std::string told(std::span<const std::byte> payload) {
+    std::vector<wire::Answer> answers;
+    CHECK_TRUE(wire::decode_answers(payload, &answers));
+    std::string out;
+    for (const wire::Answer& answer : answers) {
+      out.append(out.empty() ? "" : ", ").append(std::to_string(answer.kind));
+      for (const std::string_view one : answer.texts) out.append(" ").append(one);
+    }
+    return out;
   }
   void heard_is(const char* expected) { STRCMP_EQUAL(expected, heard().c_str()); }
   bool is_unread() { return wire::has_unread(child.get()); }
@@ -845,4 +858,84 @@ TEST(KeptSession, AWorkerThatLeavesKeepsNothing) {
   intake->close();
   CHECK_TRUE(ticket_is_served() == Served::kDone);
   STRCMP_EQUAL("HEAD 200; BODY hello; END 0 200; ", heard_now().c_str());
+}
+
+namespace {
+
+using Functions = std::function<void(const gatehouse_call&, gatehouse_outcome*)>;
+Functions* functions = nullptr;
+
+void on_call(const gatehouse_call* call, gatehouse_outcome* outcome) { (*functions)(*call, outcome); }
+
+std::string call_part() {
+  wire::RequestHead head;
+  head.script = "/srv/auth.py";
+  head.call = wire::Call{GATEHOUSE_CALL_SSL, {"f", "g"}, {"bob"}, {{"SSL_PROTOCOL", "TLSv1.3"}}};
+  std::string out;
+  wire::append_request_head(head, kRequest, 0, &out);
+  out.append(frame(FrameType::kBodyEnd));
+  wire::set_first_part_size(&out, 0, static_cast<std::uint32_t>(out.size()));
+  return out;
+}
+
+void give(const gatehouse_call& call, std::size_t function, gatehouse_answer kind, std::string_view value) {
+  const gatehouse_text one = text(value);
+  call.answer(call.request->context, function, kind, &one, 1);
+}
+
+}  // namespace
+
+TEST_GROUP_BASE(FunctionCall, TEST_GROUP_CppUTestGroupSession){Served call(Functions behaviour){engine.call = on_call;
+functions = &behaviour;
+say(call_part());
+const gatehoused::SessionContext context{&engine, &launch, &slot, 3};
+const Served served = gatehoused::serve_ticket(context, ticket, worker.get(), buffers);
+worker.reset();
+return served;
+}
+}
+;
+
+TEST(FunctionCall, AnswersTakeThePlaceOfAResponse) {
+  call([](const gatehouse_call& call, gatehouse_outcome* outcome) {
+    call.request->calls->entered(call.request->context);
+    give(call, 0, GATEHOUSE_ANSWER_TEXT, "bob");
+    *outcome = {sizeof *outcome, GATEHOUSE_COMPLETE, 0};
+  });
+  heard_is("ANSWERS 5 bob, 0; END 0 0; eof");
+}
+
+TEST(FunctionCall, FunctionsAndArgumentsReachTheEngine) {
+  call([](const gatehouse_call& call, gatehouse_outcome*) {
+    LONGS_EQUAL(GATEHOUSE_CALL_SSL, call.flags);
+    LONGS_EQUAL(2, call.function_count);
+    STRNCMP_EQUAL("g", call.functions[1].data, 1);
+    LONGS_EQUAL(1, call.argument_count);
+    STRNCMP_EQUAL("bob", call.arguments[0].data, 3);
+    STRNCMP_EQUAL("/srv/auth.py", call.request->target->script.data, 12);
+    const gatehouse_text known = call.ssl_variable(call.request->context, text("SSL_PROTOCOL"));
+    STRNCMP_EQUAL("TLSv1.3", known.data, known.size);
+    POINTERS_EQUAL(nullptr, call.ssl_variable(call.request->context, text("OTHER")).data);
+  });
+}
+
+TEST(FunctionCall, AScriptThatFailsIsAFailure) {
+  call([](const gatehouse_call&, gatehouse_outcome* outcome) { *outcome = {sizeof *outcome, GATEHOUSE_FAILED, 403}; });
+  heard_is("END 1 403; eof");
+}
+
+TEST(FunctionCall, StaleCodeIsGivenBackUnstarted) {
+  const Served served =
+      call([](const gatehouse_call&, gatehouse_outcome* outcome) { outcome->result = GATEHOUSE_DECLINED; });
+  CHECK_TRUE(served == Served::kStale);
+  heard_is("DECLINED; ECONNRESET");
+}
+
+TEST(FunctionCall, AnswersThatAreTooLargeAreAFailure) {
+  std::thread reader([&] { heard_is("LOG GH0450: script /srv/auth.py gave more than 1048576 bytes; END 1 500; eof"); });
+  call([](const gatehouse_call& call, gatehouse_outcome* outcome) {
+    give(call, 0, GATEHOUSE_ANSWER_TEXT, std::string(2u << 20, 'x'));
+    *outcome = {sizeof *outcome, GATEHOUSE_COMPLETE, 0};
+  });
+  reader.join();
 }

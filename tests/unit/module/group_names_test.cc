@@ -83,6 +83,17 @@ TEST(GroupNames, ACallableExpandsTheEnvironmentOnly) {
   calls("application", "%{ENV:NONE}");
 }
 
+TEST(GroupNames, AScriptBesideTheApplicationKnowsServerAndHostOnly) {
+  const auto expanded = [&](std::string_view text) { return std::string(httpd::expand_hook_group(text, request)); };
+  STRCMP_EQUAL("", expanded("%{GLOBAL}").c_str());
+  STRCMP_EQUAL("www.example.org", expanded("%{SERVER}").c_str());
+  STRCMP_EQUAL("m.example.org", expanded("%{HOST}").c_str());
+  STRCMP_EQUAL("mine", expanded("mine").c_str());
+  STRCMP_EQUAL("%{RESOURCE}", expanded("%{RESOURCE}").c_str());
+  STRCMP_EQUAL("%{ENV:GROUP}", expanded("%{ENV:GROUP}").c_str());
+  UNSIGNED_LONGS_EQUAL(0, request.asked.size());
+}
+
 TEST_GROUP(OneApplication) {
   std::vector<Mount> mounts;
   std::vector<std::string_view> sections;

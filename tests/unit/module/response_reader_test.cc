@@ -85,6 +85,9 @@ TEST_GROUP(ResponseReader) {
         case Event::kInterim:
           out += "interim(" + std::to_string(reader.interim().status) + ") ";
           break;
+        case Event::kAnswers:
+          out += "answers ";
+          break;
         case Event::kLog:
           out.append("log(").append(reader.log_line()).append(") ");
           break;
@@ -277,4 +280,50 @@ TEST(ResponseReader, AnEndSaysWhetherTheChannelIsKept) {
 TEST(ResponseReader, AnEndWithoutTheFlagKeepsNothing) {
   are("head end ", head(-1) + end());
   CHECK_FALSE(reader.is_kept());
+}
+
+namespace {
+
+std::string answers(const std::vector<wire::Answer>& list) {
+  std::string out;
+  wire::append_answers(list, kRequest, &out);
+  return out;
+}
+
+}  // namespace
+
+TEST(ResponseReader, AnswersOfACallAreGivenOut) {
+  reader.expect_answers(2);
+  STRCMP_EQUAL("answers end ", events(answers({{5, {"bob"}}, {0, {}}}) + end(GATEHOUSE_COMPLETE, 0)).c_str());
+  CHECK_TRUE(reader.is_started());
+}
+
+TEST(ResponseReader, AnswersMustBeThoseThatWereAskedFor) {
+  STRCMP_EQUAL("garbage: answers that nobody asked for", events(answers({{5, {"bob"}}})).c_str());
+}
+
+TEST(ResponseReader, AnswersOfAnotherNumberAreGarbage) {
+  reader.expect_answers(2);
+  STRCMP_EQUAL("garbage: answers of other functions", events(answers({{2, {}}})).c_str());
+}
+
+TEST(ResponseReader, AnswersOfAnUnknownKindAreGarbage) {
+  reader.expect_answers(1);
+  STRCMP_EQUAL("garbage: an unknown kind of answer", events(answers({{9, {}}})).c_str());
+}
+
+TEST(ResponseReader, AnswersComeOnce) {
+  reader.expect_answers(1);
+  STRCMP_EQUAL("answers garbage: answers that nobody asked for",
+               events(answers({{2, {}}}) + answers({{2, {}}})).c_str());
+}
+
+TEST(ResponseReader, ACallMustHaveAnswers) {
+  reader.expect_answers(1);
+  STRCMP_EQUAL("garbage: a call without answers", events(end(GATEHOUSE_COMPLETE, 0)).c_str());
+}
+
+TEST(ResponseReader, AResponseToACallIsGarbage) {
+  reader.expect_answers(1);
+  STRCMP_EQUAL("garbage: a response to a call", events(head(0)).c_str());
 }

@@ -402,3 +402,88 @@ TEST(RequestHead, FlagsCanBeChangedOnceItIsEncoded) {
   CHECK_TRUE(wire::decode_request_head(payload(frame), &head));
   LONGS_EQUAL(0x12345678, head.request_flags);
 }
+
+TEST_GROUP(Call){wire::RequestHead asking(){wire::RequestHead head = small_request();
+head.call = wire::Call{3, {"f", "g"}, {"bob", ""}, {{"SSL_PROTOCOL", "TLSv1.3"}}};
+return head;
+}
+}
+;
+
+TEST(Call, FollowsTheEnvironAndComesBack) {
+  const std::string frame = encoded(asking());
+  wire::RequestHead head;
+  CHECK_TRUE(wire::decode_request_head(payload(frame), &head));
+  CHECK_TRUE(head.call.has_value());
+  UNSIGNED_LONGS_EQUAL(3, head.call->flags);
+  LONGS_EQUAL(2, head.call->functions.size());
+  is("g", head.call->functions[1]);
+  is("bob", head.call->arguments[0]);
+  is("TLSv1.3", head.call->ssl_variables[0].value);
+}
+
+TEST(Call, AnOrdinaryRequestHasNone) {
+  wire::RequestHead head = asking();
+  const std::string frame = encoded(small_request());
+  CHECK_TRUE(wire::decode_request_head(payload(frame), &head));
+  CHECK_FALSE(head.call.has_value());
+}
+
+TEST(Call, WithoutAFunctionIsRefused) {
+  wire::RequestHead head = asking();
+  head.call->functions.clear();
+  const std::string frame = encoded(head);
+  CHECK_FALSE(wire::decode_request_head(payload(frame), &head));
+}
+
+TEST(Call, NoPartOfOneDecodes) {
+  const std::string frame = encoded(asking());
+  const std::size_t without = encoded(small_request()).size() - wire::kFrameHeaderSize;
+  no_prefix_decodes(payload(frame), [&](std::span<const std::byte> bytes) {
+    wire::RequestHead head;
+    return bytes.size() != without && wire::decode_request_head(bytes, &head);
+  });
+}
+
+TEST_GROUP(Answers){std::string frame_of(const std::vector<wire::Answer>& answers){std::string out;
+wire::append_answers(answers, 9, &out);
+return out;
+}
+}
+;
+
+TEST(Answers, AreACountAndForEachItsKindAndTexts) {
+  is("17000000"
+     "14000000"
+     "09000000"
+     "02000000"
+     "02"
+     "00000000"
+     "05"
+     "01000000"
+     "02000000"
+     "6869",
+     hex(frame_of({{2, {}}, {5, {"hi"}}})));
+}
+
+TEST(Answers, ComeBack) {
+  std::vector<wire::Answer> answers;
+  const std::string frame = frame_of({{7, {"a", "b"}}, {0, {}}});
+  CHECK_TRUE(wire::decode_answers(payload(frame), &answers));
+  LONGS_EQUAL(2, answers.size());
+  LONGS_EQUAL(7, answers[0].kind);
+  is("b", answers[0].texts[1]);
+}
+
+TEST(Answers, NoPartDecodes) {
+  const std::string frame = frame_of({{7, {"a", "bc"}}, {2, {}}});
+  no_prefix_decodes(payload(frame), [](std::span<const std::byte> bytes) {
+    std::vector<wire::Answer> answers;
+    return wire::decode_answers(bytes, &answers);
+  });
+}
+
+TEST(Answers, ACountThatCannotBeTrueReservesNothing) {
+  std::vector<wire::Answer> answers;
+  CHECK_FALSE(wire::decode_answers(as_bytes(std::string_view("\xff\xff\x00\x00\x05\x00\x00\x00\x00", 9)), &answers));
+}
