@@ -137,8 +137,8 @@ struct Configuration {
   std::vector<DaemonGroup*> groups;
   std::vector<ImportScript> import_scripts;
   std::vector<wire::Import> embedded_imports;  // what httpd children load ahead
-  wsgi::PythonSettings python;     // of python_directives.h
-  const char* httpd_version = "";  // "2.4.62", of the httpd that runs
+  wsgi::PythonSettings python;                 // of python_directives.h
+  const char* httpd_version = "";              // "2.4.62", of the httpd that runs
 
   // What cannot be seen from the servers' records afterwards.
   std::vector<std::string> section_process_groups;  // WSGIProcessGroup inside <Directory> and the like, as written

@@ -68,6 +68,11 @@ TEST(Process, an_environments_packages_are_found) {
 
 TEST(Process, forked_workers_serve) { prints("fork-workers", {"child 0\nchild 0\nrandom differs\nparent 0\n"}); }
 
+TEST(Process, loading_ahead_looks_for_the_callable_and_threads_are_named) {
+  prints("load-ahead", {"0 threads\n", "'application' 0 0 \n", "'absent' -1 606 ", "has no callable 'absent'",
+                        "'' 0 0 \n", "1 threads: poller\n"});
+}
+
 TEST(Process, the_child_of_an_applications_fork_is_told) {
   prints("application-fork", {"told\nchild told 1\n", "parent told 0\n"});
 }

@@ -136,6 +136,31 @@ int application_fork_beside_interpreters(const std::string&) {
 }
 
 // What a zygote does: start, fork, serve in the child.
+int load_ahead(const std::string&) {
+  Site site;
+  if (start(ordinary()) != 0) return 1;
+  site.write_file("ahead.wsgi",
+                  "import threading\n"
+                  "threading.Thread(target=threading.Event().wait, name='poller', daemon=True).start()\n"
+                  "def application(environ, start_response): pass\n");
+  const std::string script = site.path("ahead.wsgi");
+  char names[8];
+  std::printf("%d threads\n", engine().name_threads(names, sizeof names));
+  for (const std::string callable : {"application", "absent", ""}) {
+    gatehouse_target target = {};
+    target.size = sizeof target;
+    target.script = {script.data(), script.size()};
+    target.callable = {callable.data(), callable.size()};
+    gatehouse_error error = {};
+    error.size = sizeof error;
+    const int loaded = engine().load(&target, &error);
+    std::printf("'%s' %d %u %s\n", callable.c_str(), loaded, error.message, error.text);
+  }
+  const int count = engine().name_threads(names, sizeof names);
+  std::printf("%d threads: %s\n", count, names);
+  return 0;
+}
+
 int fork_workers(const std::string&) {
   Site site;
   if (start(ordinary()) != 0) return 1;
@@ -273,6 +298,7 @@ const std::map<std::string, std::function<int(const std::string&)>>& scenarios()
       {"application-fork", application_fork},
       {"application-fork-beside-interpreters", application_fork_beside_interpreters},
       {"fork-workers", fork_workers},
+      {"load-ahead", load_ahead},
       {"stop", stop},
       {"companion-package", companion_package},
       {"stop-events", stop_events},

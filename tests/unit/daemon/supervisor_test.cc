@@ -83,8 +83,8 @@ TEST(RunningSupervisor, WithRollingReloadOldCodeAnswersAtOnce) {
   group->launch.spec.reload = "rolling";
   start();
   LONGS_EQUAL(200, group->get("old_or_decline").status);
-  logged("GH0440: ");
-  CHECK(eventually([&] { return group->log().find("GH0441: ", group->log().find("GH0440: ")) != std::string::npos; }));
+  logged("GH0444: ");
+  CHECK(eventually([&] { return group->log().find("GH0441: ", group->log().find("GH0444: ")) != std::string::npos; }));
   answers();
 }
 
