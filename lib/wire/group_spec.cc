@@ -395,10 +395,9 @@ std::string encode(const Launch& launch) {
     writer.i64(value);
   writer.u32(static_cast<std::uint32_t>(launch.groups.size()));
   for (std::int64_t group : launch.groups) writer.i64(group);
-  for (const std::string* value :
-       {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable, &launch.python_home_prefix,
-        &launch.server_version, &launch.server_description, &launch.server_build_date, &launch.mpm_name,
-        &launch.python_settings})
+  for (const std::string* value : {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable,
+                                   &launch.python_home_prefix, &launch.server_version, &launch.server_description,
+                                   &launch.server_build_date, &launch.mpm_name, &launch.python_settings})
     put_text(writer, *value);
   writer.u32(static_cast<std::uint32_t>(launch.environment.size()));
   for (const std::string& entry : launch.environment) put_text(writer, entry);
@@ -422,10 +421,9 @@ base::Result<Launch> decode_launch(std::span<const std::byte> bytes) {
   std::uint32_t count = reader.u32();
   if (!fits<std::int64_t>(reader, count)) return malformed("its groups");
   for (; count > 0; --count) launch.groups.push_back(reader.i64());
-  for (std::string* value :
-       {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable, &launch.python_home_prefix,
-        &launch.server_version, &launch.server_description, &launch.server_build_date, &launch.mpm_name,
-        &launch.python_settings})
+  for (std::string* value : {&launch.user_name, &launch.user_home, &launch.engine, &launch.python_executable,
+                             &launch.python_home_prefix, &launch.server_version, &launch.server_description,
+                             &launch.server_build_date, &launch.mpm_name, &launch.python_settings})
     *value = get_text(reader);
   count = reader.u32();
   if (!fits<std::uint32_t>(reader, count)) return malformed("its environment");
