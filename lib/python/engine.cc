@@ -80,7 +80,7 @@ void on_handle(const gatehouse_request* abi, gatehouse_outcome* outcome) noexcep
 void on_call(const gatehouse_call* abi, gatehouse_outcome* outcome) noexcept {
   *outcome = {sizeof *outcome, GATEHOUSE_FAILED, 500};
   const gatehouse_request& by = *abi->request;
-  Interpreter* interpreter = Runtime::get().interpreters().find(view(by.target->interpreter));
+  Interpreter* interpreter = Runtime::get().interpreters().find(view(by.target->interpreter), by.thread_id);
   if (interpreter == nullptr) return;
   Attach attach(*interpreter);
   Request request(by, *interpreter);
