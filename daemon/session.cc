@@ -67,6 +67,8 @@ class Session {
   std::int64_t receive_body(void* into, std::size_t size);
   std::int64_t read_failed(const char* error);
   gatehouse_io refuse_head(std::string_view what);
+  bool is_too_long(const gatehouse_pair& header) const;
+  gatehouse_io refuse_header(const gatehouse_pair& header);
   gatehouse_io flush() { return sent(wire::send_all(channel_, base::as_bytes(output_), timeout_)); }
   gatehouse_io sent(Sent outcome);
   gatehouse_io send_pieces(std::span<const gatehouse_text> pieces);
@@ -268,6 +270,20 @@ gatehouse_io Session::refuse_head(std::string_view what) {
   return GATEHOUSE_GONE;
 }
 
+// header-buffer-size= counts the line as HTTP/1.1 has it: "name: value".
+bool Session::is_too_long(const gatehouse_pair& header) const {
+  return spec_.header_buffer_size > 0 &&
+         header.name.size + 2 + header.value.size > static_cast<std::size_t>(spec_.header_buffer_size);
+}
+
+gatehouse_io Session::refuse_header(const gatehouse_pair& header) {
+  const base::Error error{Message::kResponseHeadTooLarge, 0,
+                          "the response's header " + std::string(view(header.name)) + " has " +
+                              std::to_string(header.name.size + 2 + header.value.size) +
+                              " bytes; header-buffer-size allows " + std::to_string(spec_.header_buffer_size)};
+  return refuse_head(base::escape_line(base::text_of(error)));
+}
+
 gatehouse_io Session::send_head(const gatehouse_response_head& head) {
   if (gone_) return GATEHOUSE_GONE;
   wire::ResponseHead response;
@@ -275,8 +291,10 @@ gatehouse_io Session::send_head(const gatehouse_response_head& head) {
   response.content_length = head.content_length;
   response.reason = view(head.reason);
   response.headers.reserve(head.header_count);
-  for (const gatehouse_pair& header : std::span(head.headers, head.header_count))
+  for (const gatehouse_pair& header : std::span(head.headers, head.header_count)) {
+    if (is_too_long(header)) return refuse_header(header);
     response.headers.push_back({view(header.name), view(header.value)});
+  }
   const std::size_t start = output_.size();
   wire::append_response_head(response, request_, &output_);
   if (output_.size() - start - wire::kFrameHeaderSize <= wire::kMaxResponseHead && head.header_count <= wire::kMaxPairs)

@@ -44,6 +44,9 @@ constexpr Micros kLeastTimeToStop = std::chrono::seconds(1);
 constexpr Micros kLookAtKept = std::chrono::seconds(5);
 constexpr Micros kMemoryInterval = std::chrono::seconds(1);
 
+// Python does not run in less.
+constexpr std::size_t kLeastStack = 256u << 10;
+
 // Bytes; 0 when the kernel does not tell.
 std::int64_t resident_memory() {
   char text[128];
@@ -70,6 +73,7 @@ class Worker final : public ChangedCode {
 
   bool prepare();
   void load_imports();
+  void set_stack_size(pthread_attr_t* attributes) const;
   bool start_threads();
   static void* on_thread_start(void* thread) noexcept;
   void serve(Thread& thread);
@@ -150,13 +154,24 @@ void Worker::load_imports() {
   host_.log = on_engine_log;
 }
 
+// stack-size=, in whole pages.
+void Worker::set_stack_size(pthread_attr_t* attributes) const {
+  const auto wanted = static_cast<std::size_t>(born_.launch->spec.stack_size);
+  if (wanted == 0) return;
+  constexpr std::size_t kPage = 4096;
+  pthread_attr_setstacksize(attributes, std::max(kLeastStack, (wanted + kPage - 1) / kPage * kPage));
+}
+
 bool Worker::start_threads() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  set_stack_size(&attributes);
   running_.store(threads_.size());
   for (std::size_t i = 0; i < threads_.size(); ++i) {
     threads_[i].worker = this;
     threads_[i].index = i;
     pthread_t thread;
-    const int failure = pthread_create(&thread, nullptr, on_thread_start, &threads_[i]);
+    const int failure = pthread_create(&thread, &attributes, on_thread_start, &threads_[i]);
     if (failure != 0) {
       base::log(
           {Message::kForkFailed, failure,
