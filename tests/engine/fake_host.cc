@@ -304,6 +304,7 @@ Reply Site::get() {
   request.request_start_us = 1'500'000;
   request.thread_id = 7;
   request.request_rec = request_rec;
+  request.number = number;
   gatehouse_outcome outcome = {sizeof(gatehouse_outcome), 99, 0};
   table->handle(&request, &outcome);
   exchange.reply.result = outcome.result;
