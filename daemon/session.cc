@@ -63,6 +63,7 @@ class Session {
   void handle(gatehouse_outcome* outcome);
   Served end(const gatehouse_outcome& outcome);
   bool keep();
+  void note_activity();
 
   std::int64_t receive_body(void* into, std::size_t size);
   std::int64_t read_failed(const char* error);
@@ -173,6 +174,8 @@ void Session::consume_first_part() {
 
 gatehouse_io Session::entered() {
   entered_ = true;
+  if (context_.progress != nullptr && !context_.progress->loaded.load(std::memory_order_relaxed))
+    context_.progress->loaded.store(true, std::memory_order_relaxed);
   consume_first_part();
   if (gone_) return GATEHOUSE_GONE;
   if (is_withdrawn()) {
@@ -466,6 +469,7 @@ void Session::handle(gatehouse_outcome* outcome) {
   request.flags = head_.request_flags & (GATEHOUSE_HTTPS | GATEHOUSE_HEAD_REQUEST);
   if (spec_.threads != 1) request.flags |= GATEHOUSE_MULTITHREAD;
   if (spec_.processes_given) request.flags |= GATEHOUSE_MULTIPROCESS;
+  if (spec_.threads == 1 && spec_.maximum_requests == 1) request.flags |= GATEHOUSE_RUN_ONCE;
   request.context = this;
   request.calls = &kCalls;
   request.target = &target;
@@ -480,6 +484,10 @@ void Session::handle(gatehouse_outcome* outcome) {
   request.log_level = static_cast<std::int32_t>(notes.log_level);
   request.daemon_connects = static_cast<std::int32_t>(notes.connects);
   request.daemon_restarts = static_cast<std::int32_t>(notes.restarts);
+  if (context_.slot != nullptr) {
+    const std::int64_t taken_us = context_.slot->taken_us.load(std::memory_order_relaxed);
+    request.number = request_number(taken_us, static_cast<std::size_t>(context_.thread_id - 1));
+  }
   context_.engine->handle(&request, outcome);
 }
 
@@ -508,18 +516,28 @@ bool Session::keep() {
   return context_.intake != nullptr && !more_body_ && !gone_ && context_.intake->kept().adopt(channel_);
 }
 
+// For inactivity-timeout=, unless WSGIIgnoreActivity is on.
+void Session::note_activity() {
+  if (spec_.inactivity_timeout <= 0 || context_.progress == nullptr) return;
+  if ((head_.request_flags & wire::kIgnoreActivity) != 0) return;
+  context_.progress->last_active_us.store(base::now().count(), std::memory_order_relaxed);
+}
+
 Served Session::run(std::size_t peeked) {
   on_kept_channel_ = peeked > 0;
   if (!read_first_part(peeked) || !decode_head()) return Served::kDone;
   if (context_.slot != nullptr) describe(*context_.slot, head_.summary);
   gatehouse_outcome outcome{sizeof outcome, GATEHOUSE_FAILED, 500};
+  note_activity();
   handle(&outcome);
   if (outcome.result == GATEHOUSE_DECLINED && context_.changed != nullptr && context_.changed->may_serve(head_)) {
     head_.target_flags &= ~std::uint32_t{GATEHOUSE_RELOAD | GATEHOUSE_DECLINE_STALE};
     outcome = {sizeof outcome, GATEHOUSE_FAILED, 500};
     handle(&outcome);
   }
-  return end(outcome);
+  const Served served = end(outcome);
+  note_activity();
+  return served;
 }
 
 }  // namespace

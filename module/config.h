@@ -32,6 +32,7 @@ struct DirectoryConfig {
   Switch pass_authorization = Switch::kUnset;
   Switch chunked_request = Switch::kUnset;
   Switch script_reloading = Switch::kUnset;
+  Switch ignore_activity = Switch::kUnset;
   Switch error_override = Switch::kUnset;
   Switch enable_sendfile = Switch::kUnset;
   Switch pass_apache_request = Switch::kUnset;

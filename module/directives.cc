@@ -82,14 +82,6 @@ const char* on_obsolete_global(cmd_parms* cmd, void* config, const char* value) 
   return misplaced != nullptr ? misplaced : on_obsolete(cmd, config, value);
 }
 
-const char* on_ignore_activity(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
-  Switch ignored = Switch::kUnset;
-  if (!parse_switch(value, &ignored)) return refuse_switch(cmd, value);
-  if (ignored == Switch::kOn && !is_htaccess(cmd))
-    configuration()->without_effect.push_back(std::string(cmd->cmd->name) + " at " + place_of(cmd));
-  return nullptr;
-}
-
 // --- What a request looks like to the application
 
 const char* on_map_head(cmd_parms* cmd, void* config, const char* value) noexcept {

@@ -125,8 +125,10 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
   if (const int status = check_owner(r, *target.group); status != OK) return status;
   wire::RequestHead head;
   head.target_flags = target.flags;
+  std::uint32_t flags = facts->flags;
+  if (directory_config(r).ignore_activity == Switch::kOn) flags |= wire::kIgnoreActivity;
   head.request_flags = wire::with_notes(
-      facts->flags, {static_cast<std::uint32_t>(ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX)), 0, 0});
+      flags, {static_cast<std::uint32_t>(ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX)), 0, 0});
   head.content_length = facts->content_length;
   head.script_mtime_us = target.script_mtime_us;
   head.request_start_us = facts->request_start_us;
