@@ -82,12 +82,14 @@ cgi := $(call objects,cgi)
 # Files of module/ that need neither httpd nor Python: unit tests link these.
 MODULE_PURE = \
   module/answers.cc \
+  module/chroot_path.cc \
   module/doctor_rules.cc \
   module/group_names.cc \
   module/kept_channels.cc \
   module/option_reader.cc \
   module/respawn.cc \
   module/response_reader.cc \
+  module/script_owner.cc \
   module/url_match.cc
 module_pure = $(MODULE_PURE:%.cc=$(BUILD)/obj/%.o)
 

@@ -73,6 +73,14 @@ base::Status verify(const Identity& identity) {
   return verify_no_capability();
 }
 
+// With chroot= nothing of the machine is visible from here on but what lies below it.
+base::Status enter_root_directory(const std::string& directory) {
+  if (directory.empty()) return base::ok();
+  if (chroot(directory.c_str()) != 0 || chdir("/") != 0)
+    return os_error(Message::kPrivileges, "chroot to '" + directory + "' failed");
+  return base::ok();
+}
+
 std::string_view name_of(std::string_view entry) { return entry.substr(0, entry.find('=')); }
 
 void assign(std::vector<std::string>& environment, std::string_view name, std::string_view value) {
@@ -116,6 +124,7 @@ bool end_with_parent(pid_t parent) { return prctl(PR_SET_PDEATHSIG, SIGTERM) == 
 
 base::Status drop_privileges(const wire::Launch& launch, pid_t parent) {
   if (launch.spec.umask >= 0) umask(static_cast<mode_t>(launch.spec.umask) & 0777);
+  if (base::Status entered = enter_root_directory(launch.spec.chroot); !entered) return entered;
   if (launch.uid >= 0) {
     const base::Result<Identity> identity = identity_of(launch);
     if (!identity) return identity.error();

@@ -30,8 +30,8 @@ base::Result<Identity> identity_of(const wire::Launch& launch);
 // asked whether all of it holds: three equal ids, exactly these groups, no way back to root, no capability.
 base::Status take_identity(const Identity& identity);
 
-// umask (if configured), identity (if there is one), then death with the parent: after the identity, because a
-// change of credentials forgets it. parent: the process that must still be alive.
+// umask and chroot (if configured), identity (if there is one), then death with the parent: after the identity, because
+// a change of credentials forgets it. parent: the process that must still be alive.
 base::Status drop_privileges(const wire::Launch& launch, pid_t parent);
 
 // SIGTERM when the thread that forked this process ends. False when parent has ended already.

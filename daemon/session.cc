@@ -67,10 +67,13 @@ class Session {
   wire::End answers(const gatehouse_outcome& outcome);
   Served end(const gatehouse_outcome& outcome);
   bool keep();
+  void note_activity();
 
   std::int64_t receive_body(void* into, std::size_t size);
   std::int64_t read_failed(const char* error);
   gatehouse_io refuse_head(std::string_view what);
+  bool is_too_long(const gatehouse_pair& header) const;
+  gatehouse_io refuse_header(const gatehouse_pair& header);
   gatehouse_io flush() { return sent(wire::send_all(channel_, base::as_bytes(output_), timeout_)); }
   gatehouse_io sent(Sent outcome);
   gatehouse_io send_pieces(std::span<const gatehouse_text> pieces);
@@ -176,6 +179,8 @@ void Session::consume_first_part() {
 
 gatehouse_io Session::entered() {
   entered_ = true;
+  if (context_.progress != nullptr && !context_.progress->loaded.load(std::memory_order_relaxed))
+    context_.progress->loaded.store(true, std::memory_order_relaxed);
   consume_first_part();
   if (gone_) return GATEHOUSE_GONE;
   if (is_withdrawn()) {
@@ -273,6 +278,20 @@ gatehouse_io Session::refuse_head(std::string_view what) {
   return GATEHOUSE_GONE;
 }
 
+// header-buffer-size= counts the line as HTTP/1.1 has it: "name: value".
+bool Session::is_too_long(const gatehouse_pair& header) const {
+  return spec_.header_buffer_size > 0 &&
+         header.name.size + 2 + header.value.size > static_cast<std::size_t>(spec_.header_buffer_size);
+}
+
+gatehouse_io Session::refuse_header(const gatehouse_pair& header) {
+  const base::Error error{Message::kResponseHeadTooLarge, 0,
+                          "the response's header " + std::string(view(header.name)) + " has " +
+                              std::to_string(header.name.size + 2 + header.value.size) +
+                              " bytes; header-buffer-size allows " + std::to_string(spec_.header_buffer_size)};
+  return refuse_head(base::escape_line(base::text_of(error)));
+}
+
 gatehouse_io Session::send_head(const gatehouse_response_head& head) {
   if (gone_) return GATEHOUSE_GONE;
   wire::ResponseHead response;
@@ -280,8 +299,10 @@ gatehouse_io Session::send_head(const gatehouse_response_head& head) {
   response.content_length = head.content_length;
   response.reason = view(head.reason);
   response.headers.reserve(head.header_count);
-  for (const gatehouse_pair& header : std::span(head.headers, head.header_count))
+  for (const gatehouse_pair& header : std::span(head.headers, head.header_count)) {
+    if (is_too_long(header)) return refuse_header(header);
     response.headers.push_back({view(header.name), view(header.value)});
+  }
   const std::size_t start = output_.size();
   wire::append_response_head(response, request_, &output_);
   if (output_.size() - start - wire::kFrameHeaderSize <= wire::kMaxResponseHead && head.header_count <= wire::kMaxPairs)
@@ -470,6 +491,7 @@ void Session::handle(gatehouse_outcome* outcome) {
   request.flags = head_.request_flags & (GATEHOUSE_HTTPS | GATEHOUSE_HEAD_REQUEST);
   if (spec_.threads != 1) request.flags |= GATEHOUSE_MULTITHREAD;
   if (spec_.processes_given) request.flags |= GATEHOUSE_MULTIPROCESS;
+  if (spec_.threads == 1 && spec_.maximum_requests == 1) request.flags |= GATEHOUSE_RUN_ONCE;
   request.context = this;
   request.calls = &kCalls;
   request.target = &target;
@@ -484,6 +506,10 @@ void Session::handle(gatehouse_outcome* outcome) {
   request.log_level = static_cast<std::int32_t>(notes.log_level);
   request.daemon_connects = static_cast<std::int32_t>(notes.connects);
   request.daemon_restarts = static_cast<std::int32_t>(notes.restarts);
+  if (context_.slot != nullptr) {
+    const std::int64_t taken_us = context_.slot->taken_us.load(std::memory_order_relaxed);
+    request.number = request_number(taken_us, static_cast<std::size_t>(context_.thread_id - 1));
+  }
   if (!head_.call) return context_.engine->handle(&request, outcome);
   function_call_.emplace(*head_.call);
   function_call_->run(*context_.engine, request, kCallbacks, outcome);
@@ -526,18 +552,28 @@ bool Session::keep() {
   return context_.intake != nullptr && !more_body_ && !gone_ && context_.intake->kept().adopt(channel_);
 }
 
+// For inactivity-timeout=, unless WSGIIgnoreActivity is on.
+void Session::note_activity() {
+  if (spec_.inactivity_timeout <= 0 || context_.progress == nullptr) return;
+  if ((head_.request_flags & wire::kIgnoreActivity) != 0) return;
+  context_.progress->last_active_us.store(base::now().count(), std::memory_order_relaxed);
+}
+
 Served Session::run(std::size_t peeked) {
   on_kept_channel_ = peeked > 0;
   if (!read_first_part(peeked) || !decode_head()) return Served::kDone;
   if (context_.slot != nullptr) describe(*context_.slot, head_.summary);
   gatehouse_outcome outcome{sizeof outcome, GATEHOUSE_FAILED, 500};
+  note_activity();
   handle(&outcome);
   if (outcome.result == GATEHOUSE_DECLINED && context_.changed != nullptr && context_.changed->may_serve(head_)) {
     head_.target_flags &= ~std::uint32_t{GATEHOUSE_RELOAD | GATEHOUSE_DECLINE_STALE};
     outcome = {sizeof outcome, GATEHOUSE_FAILED, 500};
     handle(&outcome);
   }
-  return end(outcome);
+  const Served served = end(outcome);
+  note_activity();
+  return served;
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "base/posix.h"
 #include "daemon/intake.h"
 #include "daemon/slots.h"
+#include "daemon/watchdog.h"
 #include "wire/group_spec.h"
 #include "wire/message.h"
 #include "wsgi/engine_abi.h"
@@ -37,6 +38,7 @@ struct SessionContext {
   Intake* intake = nullptr;        // where channels are kept; nullptr: none is
   std::uint16_t worker = 0;        // as END tells
   ChangedCode* changed = nullptr;  // nullptr: changed code is never served
+  Progress* progress = nullptr;    // is told what the watchdog wants to know; nullptr: nobody is
 };
 
 // A thread's memory from one request to the next. Grows to what a request needs; shrinks after large ones.

@@ -12,7 +12,7 @@
 namespace gatehoused {
 namespace {
 
-constexpr std::array kRouted = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+constexpr std::array kRouted = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGCHLD};
 constinit std::atomic<int> signal_fd = -1;
 
 void on_signal(int number) {

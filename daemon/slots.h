@@ -33,6 +33,12 @@ void hold(ThreadSlot& slot, base::Micros now);
 void describe(ThreadSlot& slot, std::string_view summary);
 void let_go(ThreadSlot& slot);
 
+// The number of the request that a thread took at this time, by which the engine can interrupt it. Never 0, and never
+// that of another request of the worker.
+inline std::uint64_t request_number(std::int64_t taken_us, std::size_t thread) {
+  return static_cast<std::uint64_t>(taken_us) << 16 | (thread + 1);
+}
+
 // Worker slots of threads thread slots each, in one shared mapping. Move-only; unmapped at destruction.
 class SlotTable {
  public:

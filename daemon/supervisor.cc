@@ -16,6 +16,7 @@
 #include <span>
 
 #include "base/log.h"
+#include "daemon/limits.h"
 #include "daemon/title.h"
 #include "daemon/turn_away.h"
 #include "wire/message.h"
@@ -179,6 +180,8 @@ void Supervisor::on_notice(std::size_t slot, const WorkerNotice& notice) {
       return on_stale(slot, notice.change);
     case WorkerNotice::Kind::kRelief:
       worker.wants_relief = true;
+      base::log(Message::kWorkerLeaving, "worker %d of group '%s' is to be replaced: %s", static_cast<int>(worker.pid),
+                group(), base::escape_line(notice.reason, 64).c_str());
       return;
     case WorkerNotice::Kind::kLeaving:
       return on_worker_leaving(slot, notice.reason);
@@ -328,7 +331,8 @@ void Supervisor::on_worker_leaving(std::size_t slot, const std::string& reason) 
   const Brood* const brood = brood_of(worker.brood);
   worker.state = Worker::State::kLeaving;
   if (ending_ || brood == nullptr || brood->ending) return;
-  worker_backoff_ = after_death(worker_backoff_, base::now() - worker.started, base::now());
+  if (!is_regular(reason))
+    worker_backoff_ = after_death(worker_backoff_, base::now() - worker.started, base::now());
   base::log(Message::kWorkerLeaving, "worker %d of group '%s' takes no more requests: %s", static_cast<int>(worker.pid),
             group(), base::escape_line(reason, 64).c_str());
 }

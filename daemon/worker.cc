@@ -27,9 +27,11 @@
 #include "daemon/log_filter.h"
 #include "daemon/policy.h"
 #include "daemon/privileges.h"
+#include "daemon/resources.h"
 #include "daemon/session.h"
 #include "daemon/signal_pipe.h"
 #include "daemon/title.h"
+#include "daemon/watchdog.h"
 #include "daemon/zygote.h"
 
 namespace gatehoused {
@@ -43,6 +45,9 @@ constexpr Micros kLeastTimeToStop = std::chrono::seconds(1);
 // A channel that is kept and not used is closed after once to twice this time.
 constexpr Micros kLookAtKept = std::chrono::seconds(5);
 constexpr Micros kMemoryInterval = std::chrono::seconds(1);
+
+// Python does not run in less.
+constexpr std::size_t kLeastStack = 256u << 10;
 
 // Bytes; 0 when the kernel does not tell.
 std::int64_t resident_memory() {
@@ -70,17 +75,23 @@ class Worker final : public ChangedCode {
 
   bool prepare();
   void load_imports();
+  void set_stack_size(pthread_attr_t* attributes) const;
   bool start_threads();
   static void* on_thread_start(void* thread) noexcept;
   void serve(Thread& thread);
-  void leave(const char* reason);  // any thread
+  void note_first_request();  // any thread
+  void count_request();       // any thread
+  void leave(Reason reason);  // any thread
+  void on_signal(int number);
+  void act(const Verdict& verdict, Micros now);
+  [[noreturn]] void stop_at_once(Reason reason);
   void wait_for_end();
   void check_memory();
-  void ask_for_relief(const char* reason);
+  void ask_for_relief(Reason reason);
   void hear_orders();
   void obey(const WorkerOrder& order);
   void hurry(Micros limit);
-  void hurry(Ending ending) { hurry(time_to_finish(ending, born_.launch->spec)); }
+  void hurry(Reason reason) { hurry(time_to_leave(reason, born_.launch->spec)); }
   [[noreturn]] void finish();
   [[noreturn]] void cut_off();
   static void* on_stop_deadline(void* worker) noexcept;
@@ -94,11 +105,15 @@ class Worker final : public ChangedCode {
   std::vector<Thread> threads_;
   std::atomic<std::size_t> running_ = 0;
   std::atomic<bool> leaving_ = false;
-  std::atomic<const char*> reason_ = "shutdown_signal";
+  std::atomic<Reason> reason_ = Reason::kShutdown;
+  Progress progress_;
+  std::optional<Watchdog> watchdog_;
+  std::atomic<std::int64_t> served_ = 0;  // with maximum-requests= only
+  std::atomic<bool> has_served_all_ = false;
   std::atomic<bool> is_application_child_ = false;
   base::Deadline deadline_ = base::Deadline::never();
   bool line_ended_ = false;
-  const char* relief_reason_ = "script_reload";  // of what it asked the supervisor for, if it did
+  Reason relief_reason_ = Reason::kScriptReload;  // of what it asked the supervisor for, if it did
   Micros next_memory_check_{};
 
   const bool rolling_ = born_.launch->spec.reload == "rolling";
@@ -110,7 +125,7 @@ class Worker final : public ChangedCode {
 };
 
 bool Worker::prepare() {
-  base::Result<SignalPipe> signals = SignalPipe::open({SIGTERM, SIGINT, SIGUSR1});
+  base::Result<SignalPipe> signals = SignalPipe::open({SIGTERM, SIGINT, SIGUSR1, SIGXCPU, SIGHUP, SIGUSR2});
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -124,6 +139,7 @@ bool Worker::prepare() {
   born_.engine->after_fork_child(&host_);
   set_title(title_of_worker(born_.launch->spec));
   if (!end_with_parent(born_.zygote)) return false;
+  limit_cpu_time(born_.launch->spec);
 
   base::Result<std::unique_ptr<Intake>> intake = Intake::create(born_.queue);
   wake_ = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -150,13 +166,24 @@ void Worker::load_imports() {
   host_.log = on_engine_log;
 }
 
+// stack-size=, in whole pages.
+void Worker::set_stack_size(pthread_attr_t* attributes) const {
+  const auto wanted = static_cast<std::size_t>(born_.launch->spec.stack_size);
+  if (wanted == 0) return;
+  constexpr std::size_t kPage = 4096;
+  pthread_attr_setstacksize(attributes, std::max(kLeastStack, (wanted + kPage - 1) / kPage * kPage));
+}
+
 bool Worker::start_threads() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  set_stack_size(&attributes);
   running_.store(threads_.size());
   for (std::size_t i = 0; i < threads_.size(); ++i) {
     threads_[i].worker = this;
     threads_[i].index = i;
     pthread_t thread;
-    const int failure = pthread_create(&thread, nullptr, on_thread_start, &threads_[i]);
+    const int failure = pthread_create(&thread, &attributes, on_thread_start, &threads_[i]);
     if (failure != 0) {
       base::log(
           {Message::kForkFailed, failure,
@@ -184,7 +211,8 @@ void Worker::serve(Thread& thread) {
                                static_cast<std::int32_t>(thread.index) + 1,
                                intake_.get(),
                                static_cast<std::uint16_t>(born_.slot),
-                               this};
+                               this,
+                               &progress_};
   KeptChannels& kept = intake_->kept();
   SessionBuffers buffers;
   wire::Ticket ticket;
@@ -192,6 +220,7 @@ void Worker::serve(Thread& thread) {
   Served served = Served::kDone;
   for (Intake::Taken taken = intake_->take(&ticket, &channel); taken != Intake::Taken::kEnd;) {
     hold(*context.slot, base::now());
+    note_first_request();
     if (taken == Intake::Taken::kTicket) {
       thread.channel.store(channel, std::memory_order_release);
       served = serve_ticket(context, ticket, channel, &buffers);
@@ -202,6 +231,7 @@ void Worker::serve(Thread& thread) {
     let_go(*context.slot);
     // An application that forked and let the child return: it is not ours to serve with.
     if (is_application_child_.load()) _exit(0);
+    if (served != Served::kStale) count_request();
     if (served != Served::kKept) {
       kept.close(channel);
     } else if (!kept.finish(channel)) {
@@ -210,14 +240,29 @@ void Worker::serve(Thread& thread) {
     }
     taken = intake_->take(&ticket, &channel);
   }
-  leave("graceful_signal");
+  leave(Reason::kQueueEnded);
 }
 
-void Worker::leave(const char* reason) {
+void Worker::note_first_request() {
+  if (born_.launch->spec.startup_timeout <= 0 || progress_.first_taken_us.load(std::memory_order_relaxed) != 0) return;
+  progress_.first_taken_us.store(base::now().count(), std::memory_order_relaxed);
+  eventfd_write(wake_.get(), 1);
+}
+
+void Worker::count_request() {
+  const std::int64_t most = born_.launch->spec.maximum_requests;
+  if (most == 0 || served_.fetch_add(1, std::memory_order_relaxed) + 1 != most) return;
+  // One that is to serve a single request must not serve a second one meanwhile.
+  if (most == 1) return leave(Reason::kMaximumRequests);
+  has_served_all_.store(true);
+  eventfd_write(wake_.get(), 1);
+}
+
+void Worker::leave(Reason reason) {
   if (leaving_.exchange(true)) return;
   reason_.store(reason);
   intake_->close();
-  tell(born_.line, WorkerNotice{WorkerNotice::Kind::kLeaving, reason, {}});
+  tell(born_.line, WorkerNotice{WorkerNotice::Kind::kLeaving, name_of(reason), {}});
   eventfd_write(wake_.get(), 1);
 }
 
@@ -246,7 +291,7 @@ bool Worker::may_serve(const wire::RequestHead& head) {
 void Worker::obey(const WorkerOrder& order) {
   if (order.kind == WorkerOrder::Kind::kRetire || order.kind == WorkerOrder::Kind::kDismiss) {
     hurry(Micros(order.limit_us));
-    return leave(order.kind == WorkerOrder::Kind::kDismiss ? "scale_down" : relief_reason_);
+    return leave(order.kind == WorkerOrder::Kind::kDismiss ? Reason::kScaleDown : relief_reason_);
   }
   const base::MutexLock lock(changes_);
   for (const ScriptVersion& version : order.tolerated) tolerated_[version.script] = version.mtime_us;
@@ -256,10 +301,10 @@ void Worker::obey(const WorkerOrder& order) {
 }
 
 // Its replacement is ready before it stops taking tickets; without a supervisor there is none. Main thread only.
-void Worker::ask_for_relief(const char* reason) {
-  if (std::strcmp(relief_reason_, reason) == 0) return;
+void Worker::ask_for_relief(Reason reason) {
+  if (relief_reason_ != Reason::kScriptReload) return;
   relief_reason_ = reason;
-  if (!tell(born_.line, WorkerNotice{WorkerNotice::Kind::kRelief, reason, {}})) leave(reason);
+  if (!tell(born_.line, WorkerNotice{WorkerNotice::Kind::kRelief, name_of(reason), {}})) leave(reason);
 }
 
 void Worker::check_memory() {
@@ -272,7 +317,7 @@ void Worker::check_memory() {
             static_cast<int>(getpid()), born_.launch->spec.name.c_str(), static_cast<long long>(resident),
             static_cast<long long>(limit));
   next_memory_check_ = Micros::max();
-  ask_for_relief("maximum_memory");
+  ask_for_relief(Reason::kMaximumMemory);
 }
 
 void Worker::hear_orders() {
@@ -296,12 +341,64 @@ void Worker::hurry(Micros limit) {
   if (deadline_.when() > deadline.when()) deadline_ = deadline;
 }
 
+void Worker::on_signal(int number) {
+  switch (number) {
+    case SIGHUP:
+    case SIGUSR2:
+      return watchdog_->publish_signal(number);
+    case SIGUSR1:
+      return leave(born_.launch->spec.eviction_timeout > 0 ? Reason::kEviction : Reason::kGraceful);
+    case SIGXCPU:
+      return leave(Reason::kCpuTime);
+    default:
+      hurry(Reason::kShutdown);
+      return leave(Reason::kShutdown);
+  }
+}
+
+// What the watchdog wants.
+void Worker::act(const Verdict& verdict, Micros now) {
+  switch (verdict.step) {
+    case Step::kNothing:
+      return;
+    case Step::kInterrupt:
+      base::log(Message::kRequestInterrupted, "worker %d of group '%s' has a request that takes too long: %s",
+                static_cast<int>(getpid()), born_.launch->spec.name.c_str(),
+                requests_held(born_.slots.subspan(verdict.thread, 1)).c_str());
+      return watchdog_->interrupt(verdict.thread, now);
+    case Step::kRetire:
+      return ask_for_relief(verdict.reason);
+    case Step::kLeave:
+      return leave(verdict.reason);
+    case Step::kStop:
+      leave(verdict.reason);
+      return stop_at_once(verdict.reason);
+  }
+}
+
+void Worker::stop_at_once(Reason reason) {
+  base::log(Message::kWorkerStopped, "worker %d of group '%s' ends at once (%s); it held %s",
+            static_cast<int>(getpid()), born_.launch->spec.name.c_str(), name_of(reason),
+            requests_held(born_.slots).c_str());
+  watchdog_->tell_stacks(reason == Reason::kDeadlock);
+  if (reason == Reason::kDeadlock) _exit(0);
+  hurry(Reason::kShutdown);
+  finish();
+}
+
 void Worker::wait_for_end() {
   bool leash_held = true;
   Micros next_look_at_kept = base::now() + kLookAtKept;
   if (born_.launch->spec.maximum_memory == 0) next_memory_check_ = Micros::max();
   while (running_.load() > 0 && !deadline_.passed()) {
-    const base::Deadline wake = base::Deadline::at(std::min({deadline_.when(), next_look_at_kept, next_memory_check_}));
+    if (has_served_all_.exchange(false)) ask_for_relief(Reason::kMaximumRequests);
+    const Micros now = base::now();
+    const Verdict verdict = watchdog_->look(now, relief_reason_ != Reason::kScriptReload, leaving_.load());
+    act(verdict, now);
+    if (leaving_.load()) hurry(reason_.load());
+    const Micros judged = verdict.step != Step::kNothing ? now : verdict.next;
+    const base::Deadline wake =
+        base::Deadline::at(std::min({deadline_.when(), judged, next_look_at_kept, next_memory_check_}));
     pollfd events[] = {{signals_->fd(), POLLIN, 0},
                        {wake_.get(), POLLIN, 0},
                        {leash_held ? born_.leash : -1, 0, 0},
@@ -312,26 +409,27 @@ void Worker::wait_for_end() {
       intake_->kept().close_unused();
     }
     check_memory();
-    while (const int number = signals_->take()) {
-      hurry(number == SIGUSR1 ? Ending::kPeaceful : Ending::kPrompt);
-      leave(number == SIGUSR1 ? "graceful_signal" : "shutdown_signal");
-    }
+    while (const int number = signals_->take()) on_signal(number);
     if (leash_held && events[2].revents != 0) {
       leash_held = false;
-      hurry(Ending::kPrompt);
-      leave("shutdown_signal");
+      hurry(Reason::kShutdown);
+      leave(Reason::kShutdown);
     }
     if (events[3].revents != 0) hear_orders();
     eventfd_t ignored;
     eventfd_read(wake_.get(), &ignored);
-    if (leaving_.load()) hurry(Ending::kPeaceful);
+    if (leaving_.load()) hurry(reason_.load());
   }
 }
 
 void Worker::cut_off() {
-  base::log(Message::kWorkerCutOff, "worker %d of group '%s' ends without waiting any longer; it held %s",
-            static_cast<int>(getpid()), born_.launch->spec.name.c_str(), requests_held(born_.slots).c_str());
-  _exit(0);
+  base::log(Message::kWorkerCutOff, "worker %d of group '%s' ends without waiting any longer (%s); it held %s",
+            static_cast<int>(getpid()), born_.launch->spec.name.c_str(), name_of(reason_.load()),
+            requests_held(born_.slots).c_str());
+  if (reason_.load() == Reason::kShutdown) _exit(0);  // or be killed
+  watchdog_->tell_stacks(false);
+  deadline_ = base::Deadline::after(time_to_leave(Reason::kShutdown, born_.launch->spec));
+  finish();
 }
 
 void* Worker::on_stop_deadline(void* argument) noexcept {
@@ -345,10 +443,10 @@ void* Worker::on_stop_deadline(void* argument) noexcept {
 }
 
 void Worker::finish() {
-  hurry(Ending::kPeaceful);
+  hurry(kLeavingLimit);
   pthread_t watchdog;
   pthread_create(&watchdog, nullptr, on_stop_deadline, this);
-  born_.engine->stop(reason_.load());
+  born_.engine->stop(name_of(reason_.load()));
   _exit(0);
 }
 
@@ -370,7 +468,9 @@ void Worker::run() {
   if (!prepare()) _exit(1);
   load_imports();
   tell(born_.line, WorkerNotice{WorkerNotice::Kind::kReady, "", {}});
-  if (!start_threads()) leave("shutdown_signal");
+  watchdog_.emplace(born_.launch->spec, *born_.engine, born_.slots, progress_);
+  watchdog_->start();
+  if (!start_threads()) leave(Reason::kShutdown);
   wait_for_end();
   if (running_.load() > 0) cut_off();
   finish();

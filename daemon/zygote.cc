@@ -18,6 +18,7 @@
 #include "daemon/log_filter.h"
 #include "daemon/policy.h"
 #include "daemon/privileges.h"
+#include "daemon/resources.h"
 #include "daemon/signal_pipe.h"
 #include "daemon/title.h"
 #include "daemon/worker.h"
@@ -72,6 +73,7 @@ class Zygote {
 
  private:
   const wire::Launch& launch() const { return *inheritance_.launch; }
+  base::Status open_engine();
   const LoadPlan& plan() const { return *inheritance_.plan; }
   void report(ZygoteEvent event, std::size_t slot = 0, pid_t pid = 0, int status = 0, std::int64_t mtime_us = 0);
   void await_plan();
@@ -97,19 +99,30 @@ class Zygote {
   base::Deadline kill_at_ = base::Deadline::never();
 };
 
+base::Status Zygote::open_engine() {
+  base::Result<const gatehouse_engine_table*> engine = wsgi::open_engine(launch().engine);
+  if (!engine) return engine.error();
+  engine_ = engine.value();
+  return base::ok();
+}
+
 base::Status Zygote::start() {
   setsid();
   close_all_but({inheritance_.queue, inheritance_.command, inheritance_.leash});
   command_ = base::UniqueFd(inheritance_.command);
   set_title(title_of_zygote(launch().spec));
+  limit_group(launch().spec);
+  // An engine, and what it is linked to, is root's own and need not lie below chroot=.
+  if (!launch().spec.chroot.empty()) {
+    if (base::Status opened = open_engine(); !opened) return opened;
+  }
   if (base::Status dropped = drop_privileges(launch(), inheritance_.supervisor); !dropped) return dropped;
   if (base::Status entered = enter_environment(launch()); !entered) return entered;
   if (base::Status entered = enter_home(launch()); !entered) return entered;
 
-  base::Result<const gatehouse_engine_table*> engine = wsgi::open_engine(launch().engine);
-  if (!engine) return engine.error();
-  engine_ = engine.value();
-
+  if (engine_ == nullptr) {
+    if (base::Status opened = open_engine(); !opened) return opened;
+  }
   host_.size = sizeof host_;
   host_.log = plan().is_retry ? on_repeated_engine_log : on_engine_log;
   server_ = server_of(launch());

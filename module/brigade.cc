@@ -104,6 +104,30 @@ ssize_t BodyReader::read(void* into, std::size_t size) {
   return static_cast<ssize_t>(count);
 }
 
+namespace {
+
+// Another timeout of the client's socket for a scope. A stream of HTTP/2 has no socket of its own.
+class ClientTimeout {
+ public:
+  ClientTimeout(const request_rec* r, base::Micros limit) {
+    if (limit <= base::Micros::zero() || r->connection->master != nullptr) return;
+    socket_ = ap_get_conn_socket(r->connection);
+    if (socket_ == nullptr || apr_socket_timeout_get(socket_, &before_) != APR_SUCCESS) socket_ = nullptr;
+    if (socket_ != nullptr) apr_socket_timeout_set(socket_, limit.count());
+  }
+  ~ClientTimeout() {
+    if (socket_ != nullptr) apr_socket_timeout_set(socket_, before_);
+  }
+  ClientTimeout(const ClientTimeout&) = delete;
+  ClientTimeout& operator=(const ClientTimeout&) = delete;
+
+ private:
+  apr_socket_t* socket_ = nullptr;
+  apr_interval_time_t before_ = 0;
+};
+
+}  // namespace
+
 ResponseWriter::ResponseWriter(request_rec* r)
     : r_(r),
       overrides_errors_(directory_config(r).error_override == Switch::kOn),
@@ -197,6 +221,7 @@ bool ResponseWriter::pass_brigade() {
     return true;
   }
   passed_ = true;
+  const ClientTimeout limited(r_, wait_limit_);
   const apr_status_t status = ap_pass_brigade(r_->output_filters, brigade_);
   apr_brigade_cleanup(brigade_);
   buffered_ = 0;

@@ -47,6 +47,9 @@ class ResponseWriter {
  public:
   explicit ResponseWriter(request_rec* r);
 
+  // How long a write to the client may take, instead of httpd's Timeout; zero: that.
+  void limit_wait(base::Micros limit) { wait_limit_ = limit; }
+
   // A 1xx response with these headers, on its way to the client before this returns; only ahead of set_status. Says
   // nothing to a client of HTTP/1.0, which would not understand it. False: the client is gone.
   bool send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers);
@@ -98,6 +101,7 @@ class ResponseWriter {
   bool is_finished_ = false;
   apr_bucket_brigade* brigade_;
   std::size_t buffered_ = 0;
+  base::Micros wait_limit_{};
   bool has_head_ = false;
   bool passed_ = false;
   bool gone_ = false;

@@ -14,6 +14,7 @@
 #include "module/doctor_rules.h"
 #include "module/httpd_api.h"
 #include "module/kept_channels.h"
+#include "module/script_owner.h"
 #include "wire/group_spec.h"
 #include "wsgi/python_settings.h"
 
@@ -49,6 +50,7 @@ struct DirectoryConfig {
   Switch pass_authorization = Switch::kUnset;
   Switch chunked_request = Switch::kUnset;
   Switch script_reloading = Switch::kUnset;
+  Switch ignore_activity = Switch::kUnset;
   Switch error_override = Switch::kUnset;
   Switch enable_sendfile = Switch::kUnset;
   Switch pass_apache_request = Switch::kUnset;
@@ -95,6 +97,7 @@ struct DaemonGroup {
   std::string place;                   // "FILE:LINE" of its first definition
   std::vector<std::string> again;      // places of further definitions, equal in every option
   wire::Launch launch;                 // resolved by post_config
+  ScriptOwner script_owner;            // script-user=, script-group=
   int queue = -1;                      // write end of the queue; owned by daemon_spawn, valid in parent and children
   KeptChannels* kept = nullptr;        // of this process; made by child_init, never destroyed: threads may use it
   bool one_application_group = false;  // design.md 9: its only application group lives in the main interpreter
@@ -145,6 +148,7 @@ struct Configuration {
   bool sections_set_application_group = false;      // WSGIApplicationGroup there
   std::vector<ScriptUse> script_uses;
   std::vector<std::string> without_effect;      // "DIRECTIVE ...": accepted, for a later release
+  std::vector<std::string> obsolete_options;    // "WSGIDaemonProcess NAME OPTION (why)": nothing left to do
   std::vector<const command_rec*> obsolete;     // accepted, with nothing left to do; each once
   std::vector<DirectivePlace> trusted_headers;  // each WSGITrustedProxyHeaders
   std::vector<DirectivePlace> trusted_proxies;  // each WSGITrustedProxies

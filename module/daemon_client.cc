@@ -34,6 +34,13 @@ Micros socket_timeout(const request_rec* r, const wire::GroupSpec& spec) {
   return Micros(spec.socket_timeout > 0 ? spec.socket_timeout : r->server->timeout);
 }
 
+void set_buffer_sizes(const wire::GroupSpec& spec, int socket) {
+  const int send_size = static_cast<int>(spec.send_buffer_size),
+            receive_size = static_cast<int>(spec.receive_buffer_size);
+  if (send_size > 0) setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &send_size, sizeof send_size);
+  if (receive_size > 0) setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receive_size, sizeof receive_size);
+}
+
 class Forwarding {
  public:
   Forwarding(request_rec* r, const DaemonRequest& request, BodyReader* body, ResponseWriter* writer)
@@ -185,6 +192,7 @@ KeptChannels::InUse Forwarding::submit() {
   }
   auto& [ours, theirs] = ends.value();
   wire::limit_wait(ours.get(), kFirstLook);
+  for (int socket : {ours.get(), theirs.get()}) set_buffer_sizes(spec_, socket);
   const ssize_t sent = wire::send_now(ours.get(), base::as_bytes(first_part_));
   plan_.sent = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
   if (!send_ticket(theirs.get())) return {};
@@ -232,6 +240,8 @@ bool Forwarding::unavailable(Message message, const std::string& what) {
 }  // namespace
 
 int forward_to_daemon(request_rec* r, const DaemonRequest& request, BodyReader* body, ResponseWriter* writer) {
+  const wire::GroupSpec& spec = *request.spec;
+  writer->limit_wait(Micros(spec.response_socket_timeout > 0 ? spec.response_socket_timeout : spec.socket_timeout));
   return Forwarding(r, request, body, writer).run();
 }
 

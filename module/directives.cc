@@ -85,14 +85,6 @@ const char* on_obsolete_global(cmd_parms* cmd, void* config, const char* value) 
   return misplaced != nullptr ? misplaced : on_obsolete(cmd, config, value);
 }
 
-const char* on_ignore_activity(cmd_parms* cmd, void* /*config*/, const char* value) noexcept {
-  Switch ignored = Switch::kUnset;
-  if (!parse_switch(value, &ignored)) return refuse_switch(cmd, value);
-  if (ignored == Switch::kOn && !is_htaccess(cmd))
-    configuration()->without_effect.push_back(std::string(cmd->cmd->name) + " at " + place_of(cmd));
-  return nullptr;
-}
-
 // --- What a request looks like to the application
 
 const char* on_map_head(cmd_parms* cmd, void* config, const char* value) noexcept {
@@ -346,6 +338,14 @@ const wire::GroupOption* group_option(std::string_view name) {
   return nullptr;
 }
 
+// An option that does nothing, or not yet: httpd says so when it starts.
+void note_option(const wire::GroupSpec& spec, const wire::GroupOption& option) {
+  const std::string subject = "WSGIDaemonProcess " + spec.name + " " + std::string(option.name);
+  if (option.effect == wire::OptionEffect::kLater) configuration()->without_effect.push_back(subject);
+  if (option.effect == wire::OptionEffect::kNever)
+    configuration()->obsolete_options.push_back(subject + " (" + std::string(option.meaning) + ")");
+}
+
 const char* read_group_options(cmd_parms* cmd, OptionReader* reader, wire::GroupSpec* spec) {
   OptionReader::Option option;
   for (;;) {
@@ -356,8 +356,7 @@ const char* read_group_options(cmd_parms* cmd, OptionReader* reader, wire::Group
                     spec->name.c_str(), option.name.c_str());
     if (const base::Status set = wire::set_option(spec, option.name, option.value); !set)
       return refuse(cmd, spec->name, set.error());
-    if (const wire::GroupOption* known = group_option(option.name); known != nullptr && !known->in_effect)
-      configuration()->without_effect.push_back("WSGIDaemonProcess " + spec->name + " " + option.name);
+    note_option(*spec, *group_option(option.name));
   }
   const base::Status valid = wire::validate(*spec);
   return valid ? nullptr : refuse(cmd, spec->name, valid.error());
@@ -366,6 +365,7 @@ const char* read_group_options(cmd_parms* cmd, OptionReader* reader, wire::Group
 // What depends on this machine: users, groups, engines.
 const char* check_group(cmd_parms* cmd, const wire::GroupSpec& spec) {
   if (const base::Result<Account> account = account_of(spec); !account) return refuse(cmd, spec.name, account.error());
+  if (const base::Status chroot = check_chroot(spec); !chroot) return refuse(cmd, spec.name, chroot.error());
   const base::Status python = check_python(spec);
   return python ? nullptr : refuse(cmd, spec.name, python.error());
 }
@@ -377,6 +377,8 @@ const char* on_daemon_process(cmd_parms* cmd, void* /*config*/, const char* argu
   if (spec.name.empty()) return refuse(cmd, Message::kDirectiveValue, "needs the name of the process group first");
   if (const char* refused = read_group_options(cmd, &reader, &spec)) return refused;
   if (const char* refused = check_group(cmd, spec)) return refused;
+  const base::Result<ScriptOwner> script_owner = script_owner_of(spec);
+  if (!script_owner) return refuse(cmd, spec.name, script_owner.error());
 
   if (DaemonGroup* other = configuration()->find_group(spec.name)) {
     // A virtual host that was copied for its second port brings its groups along: one definition twice.
@@ -391,6 +393,7 @@ const char* on_daemon_process(cmd_parms* cmd, void* /*config*/, const char* argu
   }
   auto* group = pool_new<DaemonGroup>(configuration()->pool);
   group->spec = std::move(spec);
+  group->script_owner = script_owner.value();
   group->servers.push_back(cmd->server);
   group->place = place_of(cmd);
   configuration()->groups.push_back(group);

@@ -250,6 +250,7 @@ int serve_embedded(request_rec* r, const Target& target, RequestFacts* facts, Bo
                                nullptr,
                                0,
                                0,
+                               0,
                                0};
   if (directory_config(r).pass_apache_request == Switch::kOn) request.request_rec = r;
   request.log_level = ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX);

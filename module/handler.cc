@@ -2,6 +2,7 @@
 #include "module/handler.h"
 
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +10,7 @@
 
 #include "base/file_access.h"
 #include "module/brigade.h"
+#include "module/chroot_path.h"
 #include "module/daemon_client.h"
 #include "module/dispatch.h"
 #include "module/embedded_host.h"
@@ -89,12 +91,47 @@ int check_readable(request_rec* r) {
   return HTTP_FORBIDDEN;
 }
 
+// script-user=, script-group=
+int check_owner(request_rec* r, const DaemonGroup& group) {
+  if (!group.script_owner.is_set()) return OK;
+  struct stat script {};
+  struct stat directory {};
+  std::string problem;
+  if (stat(r->filename, &script) != 0 || stat(ap_make_dirstr_parent(r->pool, r->filename), &directory) != 0)
+    problem = std::string("its owner cannot be found out: ") + std::strerror(errno);
+  else
+    problem = problem_of_owner(group.script_owner, script, directory);
+  if (problem.empty()) return OK;
+  log_request(r, Message::kScriptOwner, "group '%s' may not run %s: %s", group.spec.name.c_str(), r->filename,
+              problem.c_str());
+  return HTTP_FORBIDDEN;
+}
+
+// With chroot= the group sees file names without its root; it does not see what lies elsewhere.
+int enter_chroot(request_rec* r, const std::string& root, wire::RequestHead* head) {
+  if (root.empty()) return OK;
+  head->script = path_inside(root, head->script);
+  if (head->script.empty()) {
+    log_request(r, Message::kScriptOutside, "script %s does not lie below %s, the root directory of its process group",
+                r->filename, root.c_str());
+    return HTTP_BAD_GATEWAY;
+  }
+  for (wire::Pair& pair : head->environ)
+    if (pair.name == "SCRIPT_FILENAME" || pair.name == "DOCUMENT_ROOT") pair.value = path_inside(root, pair.value);
+  std::erase_if(head->environ,
+                [](const wire::Pair& pair) { return pair.name == "DOCUMENT_ROOT" && pair.value.empty(); });
+  return OK;
+}
+
 int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, BodyReader* body,
                     ResponseWriter* writer) {
+  if (const int status = check_owner(r, *target.group); status != OK) return status;
   wire::RequestHead head;
   head.target_flags = target.flags;
+  std::uint32_t flags = facts->flags;
+  if (directory_config(r).ignore_activity == Switch::kOn) flags |= wire::kIgnoreActivity;
   head.request_flags = wire::with_notes(
-      facts->flags, {static_cast<std::uint32_t>(ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX)), 0, 0});
+      flags, {static_cast<std::uint32_t>(ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX)), 0, 0});
   head.content_length = facts->content_length;
   head.script_mtime_us = target.script_mtime_us;
   head.request_start_us = facts->request_start_us;
@@ -111,6 +148,7 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
   head.environ.reserve(pairs.size());
   for (const gatehouse_pair& pair : pairs)
     head.environ.push_back({{pair.name.data, pair.name.size}, {pair.value.data, pair.value.size}});
+  if (const int status = enter_chroot(r, target.group->spec.chroot, &head); status != OK) return status;
   return forward_to_daemon(
       r, {target.group->queue, target.group->kept, &target.group->spec, &head, facts->expects_continue}, body, writer);
 }

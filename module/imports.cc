@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "module/chroot_path.h"
 #include "module/group_names.h"
 
 namespace httpd {
@@ -41,6 +42,14 @@ void add(std::vector<wire::Import>* imports, wire::Import import) {
   if (std::none_of(imports->begin(), imports->end(), same)) imports->push_back(std::move(import));
 }
 
+// A group with chroot= sees names without its root. What script-user= and script-group= ask for is looked at with each
+// request, so that applications are not run ahead of it.
+void add_to_group(DaemonGroup* group, wire::Import import) {
+  if (import.kind == Kind::kApplication && group->script_owner.is_set()) return;
+  if (!group->spec.chroot.empty()) import.script = path_inside(group->spec.chroot, import.script);
+  if (!import.script.empty()) add(&group->launch.imports, std::move(import));
+}
+
 // Sections may send requests of an alias elsewhere, but for what its own options say.
 void add_alias(const server_rec& server, const ScriptAlias& alias) {
   Configuration& all = *configuration();
@@ -69,7 +78,7 @@ void add_alias(const server_rec& server, const ScriptAlias& alias) {
   if (!is_literal && !group->one_application_group) return;
   const std::string name = is_literal ? std::string(literal(application_group))
                                       : (application_group == kResource ? resource_of(server, alias) : name_of(server));
-  add(&group->launch.imports, {Kind::kApplication, alias.target, group->one_application_group ? "" : name, name});
+  add_to_group(group, {Kind::kApplication, alias.target, group->one_application_group ? "" : name, name});
 }
 
 base::Status add_script(const ImportScript& script) {
@@ -89,7 +98,7 @@ base::Status add_script(const ImportScript& script) {
     return base::Error{base::Message::kGroupNotVisible, 0,
                        line + "belongs to the virtual host at " + group->place +
                            ", of another ServerName; define it in the main server to share it"};
-  add(&group->launch.imports, {Kind::kScript, script.path, group->one_application_group ? "" : name, name});
+  add_to_group(group, {Kind::kScript, script.path, group->one_application_group ? "" : name, name});
   return base::ok();
 }
 

@@ -123,6 +123,28 @@ base::Result<Account> account_of(const wire::GroupSpec& spec) {
   return complete_account(spec, std::move(account), -1);
 }
 
+base::Status check_chroot(const wire::GroupSpec& spec) {
+  if (spec.chroot.empty() || geteuid() == 0) return base::ok();
+  return account_error("chroot=" + spec.chroot + ": httpd must be started as root for it; remove it, or start it so");
+}
+
+base::Result<ScriptOwner> script_owner_of(const wire::GroupSpec& spec) {
+  ScriptOwner owner;
+  if (!spec.script_user.empty()) {
+    const passwd* user = find_user(spec.script_user);
+    if (user == nullptr)
+      return account_error("script-user=" + spec.script_user +
+                           ": there is no such user; create it or correct the name");
+    owner.uid = user->pw_uid;
+  }
+  if (!spec.script_group.empty()) {
+    const base::Result<std::int64_t> id = find_group_id("script-group", spec.script_group);
+    if (!id) return id.error();
+    owner.gid = id.value();
+  }
+  return owner;
+}
+
 base::Status check_python(const wire::GroupSpec& spec) {
   const std::string of_environment = spec.python_home.empty() ? "" : wsgi::version_of_environment(spec.python_home);
   if (!spec.python.empty() && !of_environment.empty() && spec.python != of_environment)

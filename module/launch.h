@@ -24,6 +24,12 @@ struct Account {
 // Errors: kGroupAccount for an unknown user or group, and for uid 0.
 base::Result<Account> account_of(const wire::GroupSpec& spec);
 
+// chroot= needs an httpd that starts as root. Errors: kGroupAccount.
+base::Status check_chroot(const wire::GroupSpec& spec);
+
+// The numbers of script-user= or script-group=. Errors: kGroupAccount.
+base::Result<ScriptOwner> script_owner_of(const wire::GroupSpec& spec);
+
 // Does python= have an engine, and does it fit python-home=? Errors: kEngineMissing, kGroupPython.
 base::Status check_python(const wire::GroupSpec& spec);
 

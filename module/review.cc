@@ -111,6 +111,8 @@ void review_leftovers(const server_rec* main_server) {
   const Configuration& all = *configuration();
   for (const std::string& line : all.without_effect)
     report(main_server, {base::Message::kWithoutEffect, line + " has no effect in this release"});
+  for (const std::string& line : all.obsolete_options)
+    report(main_server, {base::Message::kObsolete, line + " has no effect any more; remove it"});
   for (const command_rec* directive : all.obsolete)
     report(main_server,
            {base::Message::kObsolete, std::string(directive->name) + " has no effect any more: " + directive->errmsg});

@@ -89,7 +89,8 @@ int main() {
       continue;
     }
     std::printf("%s\t%s\t%s\t%s\t%s\t%s=%s\n", option.name.data(), value_of(option).c_str(), default_of(option).c_str(),
-                option.in_effect ? "" : "later", option.meaning.data(), option.name.data(), example->value.data());
+                option.effect == wire::OptionEffect::kLater ? "later" : "", option.meaning.data(), option.name.data(),
+                example->value.data());
   }
   return complete ? 0 : 1;
 }

@@ -91,6 +91,16 @@ static enum gatehouse_result fail(const struct gatehouse_request* request) {
   return GATEHOUSE_FAILED;
 }
 
+static volatile int hangs;
+
+/* From now on nobody gets Python's lock any more. */
+static enum gatehouse_result hang(const struct gatehouse_request* request) {
+  enter(request);
+  hangs = 1;
+  while (hangs) sleep(1);
+  return GATEHOUSE_ABORTED;
+}
+
 static enum gatehouse_result fall_short(const struct gatehouse_request* request) {
   if (!enter(request)) return GATEHOUSE_ABORTED;
   if (send_head(request, 200, "OK", 10) == GATEHOUSE_GONE) return GATEHOUSE_ABORTED;
@@ -139,6 +149,7 @@ static const struct {
     {"die_early", die_before_entering},
     {"die_inside", die_inside},
     {"fork", fork_and_return},
+    {"hang", hang},
 };
 
 /* "echo" of "/srv/echo.wsgi" */
@@ -212,6 +223,20 @@ static void publish_signal(int number) {
     host->log(host->context, GATEHOUSE_LOG_INFO, text_of("a signal was published"));
 }
 
+static int interrupt(uint64_t request) {
+  if (host != NULL && host->log != NULL)
+    host->log(host->context, GATEHOUSE_LOG_INFO, text_of(request != 0 ? "a request was interrupted" : "no request"));
+  return request != 0;
+}
+
+static void probe(void) {
+  while (hangs) sleep(1);
+}
+
+static void stacks(void) {
+  if (host != NULL && host->log != NULL) host->log(host->context, GATEHOUSE_LOG_INFO, text_of("the stacks"));
+}
+
 static const struct gatehouse_engine_table table = {
     sizeof table,
     GATEHOUSE_ENGINE_ABI,
@@ -227,6 +252,10 @@ static const struct gatehouse_engine_table table = {
     publish_signal,
     name_threads,
     call,
+    interrupt,
+    probe,
+    stacks,
+    stacks,
 };
 
 const struct gatehouse_engine_table* gatehouse_engine(uint32_t abi) {

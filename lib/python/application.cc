@@ -11,6 +11,7 @@
 #include "python/file_wrapper.h"
 #include "python/input.h"
 #include "python/interpreter.h"
+#include "python/interruption.h"
 #include "python/log_stream.h"
 #include "python/metrics.h"
 #include "python/request.h"
@@ -212,12 +213,17 @@ Outcome call_application(Attached& attached, Request& request, const RequestBody
                          Borrowed configured, Borrowed environ, Borrowed start_response) {
   RequestMeter* meter = request.meter();
   if (meter != nullptr) getrusage(RUSAGE_THREAD, &meter->cpu_start);
-  const Ref application = publish_request_started(attached, request, configured, environ);
-  PyObject* arguments[] = {environ.get(), start_response.get()};
-  Ref result = Ref::steal(PyObject_Vectorcall(application.get(), arguments, 2, nullptr));
-  const bool sent = result && send_result(attached, request, response, result);
-  const std::uint32_t failure = sent ? 500 : log_failure(attached, request, body, response);
-  if (result) close_result(attached, request, result);
+  bool sent = false;
+  std::uint32_t failure = 500;
+  {
+    const Interruptible interruptible(attached, request.interpreter(), request.abi().number);
+    const Ref application = publish_request_started(attached, request, configured, environ);
+    PyObject* arguments[] = {environ.get(), start_response.get()};
+    Ref result = Ref::steal(PyObject_Vectorcall(application.get(), arguments, 2, nullptr));
+    sent = result && send_result(attached, request, response, result);
+    if (!sent) failure = log_failure(attached, request, body, response);
+    if (result) close_result(attached, request, result);
+  }
   if (meter != nullptr) {
     meter->application_finish_us = base::wall_clock_us();
     getrusage(RUSAGE_THREAD, &meter->cpu_finish);

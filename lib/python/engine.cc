@@ -16,9 +16,11 @@
 #include "python/exception.h"
 #include "python/forking.h"
 #include "python/interpreter.h"
+#include "python/interruption.h"
 #include "python/metrics.h"
 #include "python/request.h"
 #include "python/runtime.h"
+#include "python/stacks.h"
 #include "wsgi/engine_abi.h"
 
 namespace python {
@@ -89,7 +91,10 @@ void on_call(const gatehouse_call* abi, gatehouse_outcome* outcome) noexcept {
   outcome->status = reached.status;
 }
 
-void on_end_thread() noexcept { Runtime::get().end_thread(); }
+void on_end_thread() noexcept {
+  forget_interruptible_thread();
+  Runtime::get().end_thread();
+}
 
 int on_name_threads(char* into, size_t size) noexcept {
   std::string names;
@@ -102,6 +107,20 @@ int on_name_threads(char* into, size_t size) noexcept {
 
 void on_stop(const char* reason) noexcept { Runtime::get().stop(reason != nullptr ? reason : ""); }
 void on_publish_signal(int number) noexcept { Runtime::get().publish_signal(number); }
+int on_interrupt(std::uint64_t request) noexcept { return interrupt_request(request) ? 1 : 0; }
+
+void on_probe() noexcept {
+  for (Interpreter* interpreter : Runtime::get().interpreters().list()) Attach attach(*interpreter);
+}
+
+void on_stacks() noexcept {
+  for (Interpreter* interpreter : Runtime::get().interpreters().list()) {
+    Attach attach(*interpreter);
+    log_stacks(attach.attached(), *interpreter);
+  }
+}
+
+void on_stacks_of_hung() noexcept { log_stacks_unattached(); }
 
 // "3.12.1" of "3.12.1 (main, ...) [GCC ...]".
 const char* python_version() {
@@ -125,7 +144,11 @@ constinit gatehouse_engine_table table = {sizeof(gatehouse_engine_table),
                                           on_stop,
                                           on_publish_signal,
                                           on_name_threads,
-                                          on_call};
+                                          on_call,
+                                          on_interrupt,
+                                          on_probe,
+                                          on_stacks,
+                                          on_stacks_of_hung};
 
 }  // namespace
 }  // namespace python

@@ -11,6 +11,7 @@
 #include "python/metrics.h"
 #include "python/python_config.h"
 #include "python/restriction.h"
+#include "python/stacks.h"
 #include "wsgi/python_settings.h"
 
 namespace python {
@@ -160,6 +161,8 @@ void Runtime::after_fork_child(const gatehouse_host& host) {
   PyOS_AfterFork_Child();
   host_forks_ = false;
   Attached attached = Attached::in_slot();
+  if (!prepare_unattached_stacks(attached))
+    log_exception(attached, nullptr, base::Message::kStacks, "faulthandler cannot be used");
   run_fork_subscribers(attached, interpreters_.main().objects.fork_subscribers);
   PyEval_SaveThread();
 }

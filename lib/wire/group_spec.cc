@@ -19,19 +19,20 @@ constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 constexpr std::int64_t kMicrosPerMilli = 1'000;
 constexpr std::uint32_t kLaunchMagic = 0x4c544847;  // "GHTL"
 
-enum Effect : bool { kLater = false, kNow = true };
+using enum OptionEffect;
 
-constexpr GroupOption text(std::string_view name, OptionKind kind, std::string GroupSpec::*member, Effect effect,
+constexpr GroupOption text(std::string_view name, OptionKind kind, std::string GroupSpec::*member, OptionEffect effect,
                            std::string_view meaning) {
   return {name, kind, member, nullptr, nullptr, 0, 0, effect, meaning};
 }
 
 constexpr GroupOption number(std::string_view name, OptionKind kind, std::int64_t GroupSpec::*member,
-                             std::int64_t minimum, std::int64_t maximum, Effect effect, std::string_view meaning) {
+                             std::int64_t minimum, std::int64_t maximum, OptionEffect effect,
+                             std::string_view meaning) {
   return {name, kind, nullptr, member, nullptr, minimum, maximum, effect, meaning};
 }
 
-constexpr GroupOption seconds(std::string_view name, std::int64_t GroupSpec::*member, Effect effect,
+constexpr GroupOption seconds(std::string_view name, std::int64_t GroupSpec::*member, OptionEffect effect,
                               std::string_view meaning) {
   return number(name, OptionKind::kSeconds, member, 0, INT_MAX, effect, meaning);
 }
@@ -40,41 +41,44 @@ using Kind = OptionKind;
 using Spec = GroupSpec;
 
 constexpr GroupOption kOptions[] = {
-    text("chroot", Kind::kDirectory, &Spec::chroot, kLater, "Root directory of the group's processes."),
+    text("chroot", Kind::kDirectory, &Spec::chroot, kNow,
+         "Root directory of the group's processes; scripts must lie below it. Only when httpd starts as root."),
     seconds("connect-timeout", &Spec::connect_timeout, kNow,
             "How long a request may wait for room in a full queue, when there is no queue-timeout."),
-    number("cpu-priority", Kind::kCount, &Spec::cpu_priority, -20, 20, kLater, "Scheduling priority (nice value)."),
-    seconds("cpu-time-limit", &Spec::cpu_time_limit, kLater, "CPU time after which a process is replaced; 0 = none."),
-    seconds("deadlock-timeout", &Spec::deadlock_timeout, kLater,
+    number("cpu-priority", Kind::kCount, &Spec::cpu_priority, -20, 20, kNow,
+           "Scheduling priority: a nice value, lower is more."),
+    seconds("cpu-time-limit", &Spec::cpu_time_limit, kNow, "CPU time after which a process is replaced; 0 = none."),
+    seconds("deadlock-timeout", &Spec::deadlock_timeout, kNow,
             "How long Python's lock may be held before the process is replaced; 0 = for ever."),
     text("display-name", Kind::kText, &Spec::display_name, kNow,
          "Title of the processes in ps; %{GROUP} becomes (wsgi:NAME)."),
     text("env-file", Kind::kFile, &Spec::env_file, kNow,
          "File of environment variables, a line NAME=VALUE each, read by the group's user before Python starts."),
-    seconds("eviction-timeout", &Spec::eviction_timeout, kLater,
+    seconds("eviction-timeout", &Spec::eviction_timeout, kNow,
             "How long a process told to leave by SIGUSR1 may finish its requests; 0 = graceful-timeout."),
-    seconds("graceful-timeout", &Spec::graceful_timeout, kLater,
+    seconds("graceful-timeout", &Spec::graceful_timeout, kNow,
             "How long a process that is to be replaced may finish its requests."),
     text("group", Kind::kName, &Spec::group, kNow, "Group, by name or #number; default: httpd's Group."),
-    number("header-buffer-size", Kind::kBytes, &Spec::header_buffer_size, 8192, INT_MAX, kLater,
-           "Longest response header that is accepted; 0 = the protocol's limit."),
+    number(
+        "header-buffer-size", Kind::kBytes, &Spec::header_buffer_size, 8192, INT_MAX, kNow,
+        "Longest response header that is accepted, name and value; 0 = the protocol's limit, 1 MiB for all of them."),
     text("home", Kind::kDirectory, &Spec::home, kNow, "Working directory, put first on sys.path."),
-    seconds("inactivity-timeout", &Spec::inactivity_timeout, kLater,
+    seconds("inactivity-timeout", &Spec::inactivity_timeout, kNow,
             "Idle time after which a process is replaced; 0 = never."),
     number("interpreters", Kind::kCount, &Spec::interpreters, 1, 256, kNow,
            "Python interpreters of each process that serve an application side by side, each with a lock (GIL) and a "
            "copy of the application of its own; from Python 3.12 on."),
-    seconds("interrupt-timeout", &Spec::interrupt_timeout, kLater,
-            "Grace for a request that has been interrupted by request-timeout; 0 = no interruption."),
+    seconds("interrupt-timeout", &Spec::interrupt_timeout, kNow,
+            "0: a request that runs longer than request-timeout ends its process. Else mod_wsgi.RequestTimeout is raised in it, and the process ends only when it still runs after this time."),
     text("lang", Kind::kText, &Spec::lang, kNow, "Environment variable LANG."),
     number("listen-backlog", Kind::kCount, &Spec::listen_backlog, 0, INT_MAX, kNow,
            "How many requests may wait in the queue for a free thread."),
     text("locale", Kind::kText, &Spec::locale, kNow, "Locale and environment variable LC_ALL."),
     number("maximum-memory", Kind::kBytes, &Spec::maximum_memory, 0, INT64_MAX, kNow,
            "Resident memory above which a process is replaced between requests; 0 = never."),
-    number("maximum-requests", Kind::kCount, &Spec::maximum_requests, 0, INT_MAX, kLater,
+    number("maximum-requests", Kind::kCount, &Spec::maximum_requests, 0, INT_MAX, kNow,
            "Requests after which a process is replaced; 0 = never."),
-    number("memory-limit", Kind::kBytes, &Spec::memory_limit, 0, INT64_MAX, kLater,
+    number("memory-limit", Kind::kBytes, &Spec::memory_limit, 0, INT64_MAX, kNow,
            "Limit of a process's data (RLIMIT_DATA); 0 = none."),
     {"preload", Kind::kOnOff, nullptr, nullptr, &Spec::preload, 0, 0, kNow,
      "On: scripts that the configuration names are loaded once, before the processes are forked; Off: each process "
@@ -89,19 +93,19 @@ constexpr GroupOption kOptions[] = {
          "Directories put in front of sys.path, separated by colons."),
     seconds("queue-timeout", &Spec::queue_timeout, kNow,
             "How long a request may wait for a free thread before it gets 503; 0 = as long as socket-timeout."),
-    number("receive-buffer-size", Kind::kBytes, &Spec::receive_buffer_size, 512, INT_MAX, kLater,
-           "Receive buffer of a channel; 0 = the system's."),
+    number("receive-buffer-size", Kind::kBytes, &Spec::receive_buffer_size, 512, INT_MAX, kNow,
+           "Receive buffer of the sockets between httpd and the group; 0 = the system's."),
     text("reload", Kind::kReload, &Spec::reload, kNow,
          "What a changed script means for requests: strict, they wait for the new code; rolling, the old code serves "
          "until the new one is ready."),
-    seconds("request-timeout", &Spec::request_timeout, kLater, "How long a request may run; 0 = for ever."),
+    seconds("request-timeout", &Spec::request_timeout, kNow, "How long a request may run, times 1 + ln(threads); 0 = for ever."),
     number("response-buffer-size", Kind::kBytes, &Spec::response_buffer_size, 65536, INT_MAX, kLater,
            "How much of a response is held for a slow client; 0 = the default."),
-    number("response-flush-delay", Kind::kMilliseconds, &Spec::response_flush_delay, 0, INT_MAX, kLater,
-           "Accepted and without effect: what an application hands over goes to the client at once."),
-    seconds("response-socket-timeout", &Spec::response_socket_timeout, kLater,
-            "How long a write to the client may take; 0 = socket-timeout."),
-    seconds("restart-interval", &Spec::restart_interval, kLater, "Age at which a process is replaced; 0 = never."),
+    number("response-flush-delay", Kind::kMilliseconds, &Spec::response_flush_delay, 0, INT_MAX, kNever,
+           "Nothing: what an application hands over goes to the client at once."),
+    seconds("response-socket-timeout", &Spec::response_socket_timeout, kNow,
+            "How long a write of the response to the client may take; 0 = socket-timeout."),
+    seconds("restart-interval", &Spec::restart_interval, kNow, "Age at which a process is replaced; 0 = never."),
     number("restart-jitter", Kind::kCount, &Spec::restart_jitter, 0, 100, kLater,
            "Percentage by which maximum-requests and restart-interval vary at random, so that processes are not "
            "replaced all at once."),
@@ -109,10 +113,12 @@ constexpr GroupOption kOptions[] = {
             "With processes=MIN-MAX: how long a process must have been dispensable before it leaves."),
     seconds("scale-up-queue", &Spec::scale_up_queue, kNow,
             "With processes=MIN-MAX: how long a request may wait in the queue before one more process is forked."),
-    text("script-group", Kind::kName, &Spec::script_group, kLater, "Group that must own the script."),
-    text("script-user", Kind::kName, &Spec::script_user, kLater, "User that must own the script."),
-    number("send-buffer-size", Kind::kBytes, &Spec::send_buffer_size, 512, INT_MAX, kLater,
-           "Send buffer of a channel; 0 = the system's."),
+    text("script-group", Kind::kName, &Spec::script_group, kNow,
+         "Group that must own scripts and their directories, which nobody else may write to; else 403."),
+    text("script-user", Kind::kName, &Spec::script_user, kNow,
+         "User that must own scripts and their directories, which nobody else may write to; else 403."),
+    number("send-buffer-size", Kind::kBytes, &Spec::send_buffer_size, 512, INT_MAX, kNow,
+           "Send buffer of the sockets between httpd and the group; 0 = the system's."),
     {"server-metrics", Kind::kOnOff, nullptr, nullptr, &Spec::server_metrics, 0, 0, kLater,
      "Lets the group read the server's metrics."},
     text("setenv", Kind::kVariable, &Spec::setenv, kNow,
@@ -121,11 +127,11 @@ constexpr GroupOption kOptions[] = {
             "How long a process may take to end when httpd stops; 0 = no limit."),
     seconds("socket-timeout", &Spec::socket_timeout, kNow,
             "How long either side waits for the other during a request; 0 = httpd's Timeout."),
-    text("socket-user", Kind::kName, &Spec::socket_user, kLater,
-         "Accepted and without effect: there is no socket file."),
-    number("stack-size", Kind::kCount, &Spec::stack_size, 1, INT_MAX, kLater, "Stack of a thread, in bytes."),
-    seconds("startup-timeout", &Spec::startup_timeout, kLater,
-            "How long a script may take to load before the process is replaced; 0 = for ever."),
+    text("socket-user", Kind::kName, &Spec::socket_user, kNever, "Nothing: there is no socket file."),
+    number("stack-size", Kind::kCount, &Spec::stack_size, 1, INT_MAX, kNow, "Stack of a thread, in bytes."),
+    seconds("startup-timeout", &Spec::startup_timeout, kNow,
+            "How long a process may take from its first request to the first one that enters an application; then it "
+            "is replaced; 0 = for ever."),
     text("supplementary-groups", Kind::kText, &Spec::supplementary_groups, kNow,
          "Further groups, separated by commas; default: those of the user."),
     number("switch-interval", Kind::kPositiveSeconds, &Spec::switch_interval, 0, INT_MAX, kNow,
@@ -133,7 +139,7 @@ constexpr GroupOption kOptions[] = {
     number("threads", Kind::kCount, &Spec::threads, 0, 65533, kNow, "Threads of each process."),
     number("umask", Kind::kOctal, &Spec::umask, 0, 0777, kNow, "File mode mask; default: httpd's."),
     text("user", Kind::kName, &Spec::user, kNow, "User, by name or #number; default: httpd's User. Never root."),
-    number("virtual-memory-limit", Kind::kBytes, &Spec::virtual_memory_limit, 0, INT64_MAX, kLater,
+    number("virtual-memory-limit", Kind::kBytes, &Spec::virtual_memory_limit, 0, INT64_MAX, kNow,
            "Limit of a process's address space (RLIMIT_AS); 0 = none."),
 };
 static_assert(std::is_sorted(std::begin(kOptions), std::end(kOptions),

@@ -63,6 +63,12 @@ enum class OptionKind : std::uint8_t {
   kMilliseconds      // whole number
 };
 
+enum class OptionEffect : std::uint8_t {
+  kLater,  // parsed and kept, takes effect with a later release: one notice
+  kNow,
+  kNever  // there is nothing left for it to do: one notice
+};
+
 struct GroupOption {
   std::string_view name;  // "queue-timeout"
   OptionKind kind;
@@ -71,7 +77,7 @@ struct GroupOption {
   bool GroupSpec::*flag;
   std::int64_t minimum;  // in the unit that is written (seconds, bytes, count)
   std::int64_t maximum;
-  bool in_effect;            // false: parsed and kept, takes effect with a later release: one notice
+  OptionEffect effect;
   std::string_view meaning;  // a sentence for docs/directives.md
 };
 

@@ -32,6 +32,9 @@ inline constexpr std::size_t kTicketSize = 32;
 void encode(const Ticket& ticket, std::span<std::byte, kTicketSize> out);
 bool decode(std::span<const std::byte> bytes, Ticket* out);
 
+// Of a request's flags, beside those of the engine: it does not keep a worker from being idle.
+inline constexpr std::uint32_t kIgnoreActivity = 1u << 15;
+
 // Functions of a script that are called in place of an application (gatehouse_call in wsgi/engine_abi.h).
 struct Call {
   std::uint32_t flags = 0;                  // GATEHOUSE_CALL_LIST ...
@@ -44,7 +47,7 @@ struct Call {
 struct RequestHead {
   std::uint32_t first_part_size = 0;  // filled by the sender when the part is complete
   std::uint32_t target_flags = 0;     // GATEHOUSE_RELOAD ...
-  std::uint32_t request_flags = 0;    // GATEHOUSE_HTTPS, GATEHOUSE_HEAD_REQUEST
+  std::uint32_t request_flags = 0;    // GATEHOUSE_HTTPS, GATEHOUSE_HEAD_REQUEST, kIgnoreActivity
   std::int64_t content_length = 0;    // -1 unknown
   std::int64_t script_mtime_us = 0;
   std::int64_t request_start_us = 0;  // wall clock

@@ -254,6 +254,7 @@ struct gatehouse_request {
   int32_t log_level;       /* as in gatehouse_host, for this request's lines */
   int32_t daemon_connects; /* how often it was sent to a worker, this one included; 0 without daemons */
   int32_t daemon_restarts; /* how many of those gave it back because their code was old */
+  uint64_t number;         /* unlike that of any other request of the process, for interrupt(); 0: not for it */
 };
 
 enum gatehouse_result {
@@ -341,6 +342,18 @@ struct gatehouse_engine_table {
    * COMPLETE, FAILED (nothing was called; logged) or DECLINED. Any thread, many at once; not within handle() while it
    * holds the GIL. */
   void (*call)(const struct gatehouse_call* call, struct gatehouse_outcome* outcome);
+  /* Raises mod_wsgi.RequestTimeout in the thread that handles the request of this number, when its application runs;
+   * uncaught before the head, the outcome is FAILED with 504. Logs the thread's Python stack to the host first. What
+   * the application has not noticed by its end is taken back. 1: raised; 0: no such request runs. Blocks until the
+   * interpreter's GIL is free; any thread that may call handle, but not within it. */
+  int (*interrupt)(uint64_t request);
+  /* Takes and drops the GIL of each interpreter in turn: returns when none of them hangs. Any thread, as interrupt. */
+  void (*probe)(void);
+  /* Logs the Python stacks of all threads to the host, with the GIL of each interpreter in turn. As probe. */
+  void (*stacks)(void);
+  /* The same of the main interpreter only, without any GIL, for a process that hangs and is about to end. On the
+   * thread that called start; does not block. After after_fork_child only. */
+  void (*stacks_of_hung)(void);
 };
 
 /* The one exported symbol of an engine. NULL when abi is not the engine's. */

@@ -133,7 +133,7 @@ static_assert(offsetof(gatehouse_request_calls, log) == 56);
 static_assert(offsetof(gatehouse_request_calls, send_interim) == 64);
 static_assert(offsetof(gatehouse_request_calls, client_gone) == 72);
 
-static_assert(sizeof(gatehouse_request) == 112);
+static_assert(sizeof(gatehouse_request) == 120);
 static_assert(offsetof(gatehouse_request, size) == 0);
 static_assert(offsetof(gatehouse_request, flags) == 4);
 static_assert(offsetof(gatehouse_request, context) == 8);
@@ -150,6 +150,7 @@ static_assert(offsetof(gatehouse_request, request_rec) == 88);
 static_assert(offsetof(gatehouse_request, log_level) == 96);
 static_assert(offsetof(gatehouse_request, daemon_connects) == 100);
 static_assert(offsetof(gatehouse_request, daemon_restarts) == 104);
+static_assert(offsetof(gatehouse_request, number) == 112);
 
 static_assert(sizeof(gatehouse_outcome) == 12);
 static_assert(offsetof(gatehouse_outcome, size) == 0);
@@ -167,7 +168,7 @@ static_assert(offsetof(gatehouse_call, argument_count) == 40);
 static_assert(offsetof(gatehouse_call, ssl_variable) == 48);
 static_assert(offsetof(gatehouse_call, answer) == 56);
 
-static_assert(sizeof(gatehouse_engine_table) == 104);
+static_assert(sizeof(gatehouse_engine_table) == 136);
 static_assert(offsetof(gatehouse_engine_table, size) == 0);
 static_assert(offsetof(gatehouse_engine_table, abi) == 4);
 static_assert(offsetof(gatehouse_engine_table, python_version) == 8);
@@ -182,6 +183,10 @@ static_assert(offsetof(gatehouse_engine_table, stop) == 72);
 static_assert(offsetof(gatehouse_engine_table, publish_signal) == 80);
 static_assert(offsetof(gatehouse_engine_table, name_threads) == 88);
 static_assert(offsetof(gatehouse_engine_table, call) == 96);
+static_assert(offsetof(gatehouse_engine_table, interrupt) == 104);
+static_assert(offsetof(gatehouse_engine_table, probe) == 112);
+static_assert(offsetof(gatehouse_engine_table, stacks) == 120);
+static_assert(offsetof(gatehouse_engine_table, stacks_of_hung) == 128);
 
 // What travels as a number keeps its number.
 static_assert(GATEHOUSE_LOG_CRITICAL == 2 && GATEHOUSE_LOG_ERROR == 3 && GATEHOUSE_LOG_WARNING == 4 &&

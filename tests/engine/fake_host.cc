@@ -327,6 +327,7 @@ gatehouse_request Site::request(const std::vector<gatehouse_pair>& pairs, const 
   request.request_start_us = 1'500'000;
   request.thread_id = 7;
   request.request_rec = request_rec;
+  request.number = number;
   return request;
 }
 

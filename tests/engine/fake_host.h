@@ -107,6 +107,7 @@ class Site {
   std::int32_t log_level = 0;
   void* request_rec = nullptr;
   std::vector<std::pair<std::string, std::string>> ssl_variables;
+  std::uint64_t number = 0;            // by which the request can be interrupted
   std::int64_t mtime_us = 0;           // script_mtime_us
   std::function<void()> before_read;   // runs without the GIL
   std::function<void()> before_flush;  // the same

@@ -107,6 +107,43 @@ int environment(const std::string& folder) {
   return 0;
 }
 
+// A worker whose GIL is held by a call that does not return, as a broken extension module would: its stacks are told
+// all the same.
+int stacks_of_hung(const std::string&) {
+  Site site;
+  if (start(ordinary()) != 0) return 1;
+  engine().before_fork();
+  const pid_t child = fork();
+  if (child != 0) {
+    engine().after_fork_parent();
+    int status = 1;
+    waitpid(child, &status, 0);
+    return status;
+  }
+  engine().after_fork_child(&host());
+  site.application(
+      "import ctypes\n"
+      "def never_returns(): ctypes.PyDLL(None).sleep(60)\n"
+      "print('entered')\n"
+      "never_returns()");
+  std::thread([&site] { site.get(); }).detach();
+  std::atomic<bool> probed = false;
+  while (true) {
+    std::thread probe([&probed] {
+      probed = false;
+      engine().probe();
+      probed = true;
+    });
+    probe.detach();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    if (!probed) break;
+  }
+  engine().stacks_of_hung();
+  for (const std::string& line : take_host_log()) std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+  _exit(0);
+}
+
 // An application forks: the child is told, the parent is not. Afterwards the child would answer, too.
 int application_fork(const std::string&) {
   Site site;
@@ -297,6 +334,7 @@ const std::map<std::string, std::function<int(const std::string&)>>& scenarios()
       {"environment", environment},
       {"application-fork", application_fork},
       {"application-fork-beside-interpreters", application_fork_beside_interpreters},
+      {"stacks-of-hung", stacks_of_hung},
       {"fork-workers", fork_workers},
       {"load-ahead", load_ahead},
       {"stop", stop},

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who the processes of a group are, and what happens when the kernel refuses to make them so."""
+import grp
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import processes
+from processes import is_alive, wait_until
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='only root can give privileges up')
+
+CONFIG = ('WSGIDaemonProcess one user=games {}\n'
+          'WSGIScriptAliasMatch ^/(\\w+) ${{APPS}}/$1.wsgi process-group=one application-group=%{{GLOBAL}}\n')
+
+
+@pytest.fixture
+def start(server):
+    return lambda options='': server(CONFIG.format(options))
+
+
+def descendants(pid):
+    """Processes below pid, itself included."""
+    found, everyone = {pid}, processes.everyone()
+    while more := {p.pid for p in everyone if p.parent in found} - found:
+        found |= more
+    return [p for p in everyone if p.pid in found]
+
+
+def titled(httpd, title):
+    return [process for process in httpd.processes() if title in process.command]
+
+
+def test_zygote_and_worker_have_no_way_back_to_root(start):
+    httpd = start()
+    assert httpd.get('/hello').status == 200
+    uid = str(pwd.getpwnam('games').pw_uid)
+    for process in titled(httpd, 'zygote') + titled(httpd, 'worker'):
+        assert process.status('Uid') == [uid] * 4
+        assert {process.status(field)[0].strip('0') for field in ('CapEff', 'CapPrm', 'CapInh', 'CapAmb')} == {''}
+
+
+@pytest.mark.parametrize('groups', ['games', 'games,mail', 'many'])
+def test_supplementary_groups_are_exactly_those_asked_for(start, groups):
+    names = [entry.gr_name for entry in grp.getgrall()] if groups == 'many' else groups.split(',')
+    httpd = start(f'group=games supplementary-groups={",".join(names)}')
+    process = processes.read(httpd.get('/identity').json()['pid'])
+    assert set(map(int, process.status('Groups'))) == {grp.getgrnam(name).gr_gid for name in [*names, 'games']}
+
+
+def test_a_worker_can_not_be_looked_into_by_its_own_user(start):
+    httpd = start()
+    pid = httpd.get('/identity').json()['pid']
+    peek = subprocess.run(['setpriv', '--reuid=games', '--regid=games', '--clear-groups', 'cat', f'/proc/{pid}/environ'],
+                          capture_output=True)
+    assert peek.returncode != 0 and not peek.stdout
+
+
+def test_a_worker_dies_with_its_zygote(start, error_log):
+    httpd = start('shutdown-timeout=1')
+    worker = httpd.get('/identity').json()['pid']
+    zygote = processes.read(worker).parent
+    os.kill(zygote, signal.SIGKILL)
+    wait_until(lambda: not is_alive(worker), what='the worker ended')
+    error_log.expect('GH0405: ', times=1)
+    wait_until(lambda: httpd.get('/hello').status == 200, what='the group serves again')
+
+
+def test_parent_and_daemon_share_no_writable_memory_and_no_descriptor_but_the_log(start):
+    httpd = start()
+    worker = httpd.get('/identity').json()['pid']
+
+    def shared_writable(pid):
+        lines = (line.split() for line in Path(f'/proc/{pid}/maps').read_text().splitlines())
+        return {(fields[3], fields[4]) for fields in lines if fields[1] == 'rw-s'}
+
+    def descriptors(pid):
+        targets = {os.readlink(entry) for entry in Path(f'/proc/{pid}/fd').iterdir()}
+        return {target for target in targets if not target.startswith(('/dev/null', 'anon_inode'))}
+
+    assert not shared_writable(worker) & shared_writable(httpd.pid)
+    common = descriptors(worker) & descriptors(httpd.pid)
+    # The parent holds both ends of the queue, to give one to each child of httpd.
+    assert all(target.endswith('error.log') or target.startswith('socket:') for target in common)
+    assert sum(target.startswith('socket:') for target in common) <= 1
+
+
+REFUSED = ['setgroups', 'setresgid', 'setresuid', 'prctl', 'chdir']
+
+
+@pytest.mark.skipif(shutil.which('strace') is None, reason='strace injects the failures')
+@pytest.mark.parametrize('error', ['EAGAIN', 'EPERM'])
+@pytest.mark.parametrize('call', REFUSED)
+def test_when_a_privilege_cannot_be_given_up_no_code_runs(start, error_log, tmp_directory, call, error):
+    """The supervisor is traced from when the zygote is to be made anew: each call of the kind fails."""
+    httpd = start('home=/tmp')
+    assert httpd.get('/hello').status == 200
+    supervisor = titled(httpd, 'supervisor')[0].pid
+    zygote, worker = titled(httpd, 'zygote')[0].pid, titled(httpd, 'worker')[0].pid
+    trace = tmp_directory / 'trace'
+    with subprocess.Popen(['strace', '-f', '-o', trace, '-e', f'trace={call}', '-e', f'inject={call}:error={error}',
+                           '-p', str(supervisor)], stderr=subprocess.PIPE) as tracer:
+        try:
+            assert b'attached' in tracer.stderr.readline()
+            os.kill(zygote, signal.SIGKILL)
+            error_log.wait_for('GH0401: ', 20)
+            wait_until(lambda: not is_alive(worker), what='the old worker ended')
+            ran = [process for process in descendants(supervisor) if 'worker' in process.command]
+            assert not ran
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.wait(10)
+    assert re.search(rf'{call}\(.*{error}.*INJECTED', trace.read_text())
+    error_log.allow('GH040[15]: |GH030[23]: |cannot start; the server')
+    wait_until(lambda: httpd.get('/hello').status == 200, 30, 'the group serves again')
