@@ -17,12 +17,17 @@ def application(environ, start_response):
 
 
 class Site:
-    """A server with one script that tests rewrite."""
+    """A server with one script that tests rewrite. The configuration names it {script}."""
 
-    def __init__(self, server, config, mpm='event'):
-        self.server = server(config, mpm)
-        self.script = self.server.root / 'app.wsgi'
+    def __init__(self, server, config, mpm='event', directory=None, extra=''):
+        """directory: version 1 is there before the server starts, so that groups load it ahead."""
         self.time = time.time() - 1000
+        self.script = None
+        if directory:
+            self.script = directory / 'app.wsgi'
+            self.write('1', extra)
+        self.server = server(config.replace('{script}', str(self.script or '${ROOT}/app.wsgi')), mpm)
+        self.script = self.script or self.server.root / 'app.wsgi'
 
     def write(self, version, extra=''):
         """Replaces the script by another version, as an editor does: a new file with a new time."""

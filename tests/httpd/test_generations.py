@@ -31,12 +31,12 @@ SERVES = r'GH0441: '
 
 
 @pytest.fixture
-def deploy(server):
+def deploy(server, tmp_directory):
     """Starts a site of one group with these options and its first version of the script."""
     def deploy(options='', extra='', where='application-group=%{GLOBAL}', config=''):
         site = Site(server, f'WSGIDaemonProcess one {options}\n'
-                            f'WSGIScriptAlias / ${{ROOT}}/app.wsgi process-group=one {where}\n{config}')
-        site.write('1', extra)
+                            f'WSGIScriptAlias / {{script}} process-group=one {where}\n{config}',
+                    directory=tmp_directory, extra=extra)
         assert site.get()[0] == '1'
         return site
     return deploy
@@ -84,7 +84,7 @@ def test_a_module_that_is_repaired_is_found_without_a_touch(deploy, error_log):
     site = deploy()
     helper = site.script.with_name('helper.py')
     helper.write_text('raise ValueError("bad module")')
-    site.write('2', f'import sys; sys.path.insert(0, {str(site.server.root)!r}); import helper')
+    site.write('2', f'import sys; sys.path.insert(0, {str(helper.parent)!r}); import helper')
     assert site.get()[0] == '1'
     error_log.expect_traceback('ValueError: bad module')
     helper.write_text('')

@@ -124,6 +124,7 @@ def test_threads_that_loading_starts_are_named_and_each_worker_loads_for_itself(
 def test_processes_that_loading_starts_are_named_and_end(start, error_log, tmp_directory):
     note = tmp_directory / 'pids'
     httpd = start(extra=f'import subprocess\nSLEEP = subprocess.Popen(["sleep", "600"])\n'
+                        'while open(f"/proc/{SLEEP.pid}/comm").read() != "sleep\\n": pass\n'
                         f'open({str(note)!r}, "a").write(str(SLEEP.pid) + " ")\n')
     worker, loader, _ = httpd.facts()
     assert worker == loader

@@ -6,12 +6,12 @@ from clients import Load, at_once
 from deployment import Site
 from processes import is_alive, wait_until
 
+
 @pytest.fixture
-def daemon(server):
-    site = Site(server, 'WSGIDaemonProcess one processes=2 threads=3\n'
-                        'WSGIScriptAlias / ${ROOT}/app.wsgi process-group=one application-group=%{GLOBAL}\n')
-    site.write('1')
-    return site
+def daemon(server, tmp_directory):
+    return Site(server, 'WSGIDaemonProcess one processes=2 threads=3\n'
+                        'WSGIScriptAlias / {script} process-group=one application-group=%{GLOBAL}\n',
+                directory=tmp_directory)
 
 
 def test_a_daemon_serves_only_new_code_from_the_change_on(daemon):
