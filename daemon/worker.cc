@@ -269,18 +269,20 @@ void Worker::leave(Reason reason) {
 // The engine has found that its code of the request's script is old. With reload=strict nobody is served by it: tickets
 // wait for the new code, unless that cannot be loaded.
 bool Worker::may_serve(const wire::RequestHead& head) {
-  const base::MutexLock lock(changes_);
   const std::string script(head.script);
+  // httpd has not looked at a handler script, nor at one whose functions are called: its time is the file's.
+  const std::int64_t mtime = head.script_mtime_us != 0 ? head.script_mtime_us : mtime_of(script);
+  const base::MutexLock lock(changes_);
   const auto tolerated = tolerated_.find(script);
-  if (tolerated != tolerated_.end() && tolerated->second == head.script_mtime_us) return true;
+  if (tolerated != tolerated_.end() && tolerated->second == mtime) return true;
   const auto told = told_.find(script);
-  const bool is_told = told != told_.end() && told->second == head.script_mtime_us;
+  const bool is_told = told != told_.end() && told->second == mtime;
   if (!is_told || (!rolling_ && !paused_)) {
     const WorkerNotice stale{WorkerNotice::Kind::kStale,
                              "",
-                             {script, head.script_mtime_us, std::string(head.callable), std::string(head.interpreter),
+                             {script, mtime, std::string(head.callable), std::string(head.interpreter),
                               std::string(head.application_group)}};
-    if (tell(born_.line, stale)) told_[script] = head.script_mtime_us;
+    if (tell(born_.line, stale)) told_[script] = mtime;
   }
   if (rolling_) return true;
   if (!paused_) intake_->pause();

@@ -12,6 +12,12 @@ PLACES = {
 }
 
 
+def fresh(server, config, place, **options):
+    """A server that has loaded no script yet: in daemons, older code would go on where new code cannot be loaded."""
+    define, option = PLACES[place]
+    return server(config.format(define=define, option=option, app=option), **options)
+
+
 class SideScript:
     """A file of a server's directory; each version has a time of its own."""
 

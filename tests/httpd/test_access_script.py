@@ -5,7 +5,7 @@ import json
 import pytest
 
 from processes import wait_until
-from side_scripts import PLACES, SideScript, page
+from side_scripts import PLACES, SideScript, fresh, page
 
 CONFIG = '''
 {define}
@@ -59,23 +59,37 @@ def test_a_script_without_the_function_refuses(httpd, script, error_log):
     error_log.expect(r'GH0230: .*side.py: allow_access\(\) is not defined', 1)
 
 
-def test_a_script_that_does_not_compile_is_a_server_error(httpd, script, error_log):
-    script.write('def allow_access(:\n')
+@pytest.mark.parametrize('place', PLACES)
+def test_a_script_that_does_not_compile_is_a_server_error(server, error_log, place):
+    httpd = fresh(server, CONFIG, place, modules=('authz_user', 'authn_core'))
+    page(httpd, 'private/page')
+    script = SideScript(httpd).write('def allow_access(:\n')
     assert httpd.get('/private/page').status == 500
     error_log.expect_traceback('SyntaxError')
     script.returns('allow_access', 'True')
     assert httpd.get('/private/page').status == 200
 
 
-def test_a_missing_script_is_an_error_with_a_line(httpd, script, error_log):
+def test_in_a_process_group_code_that_is_good_goes_on_until_new_code_is(server, error_log):
+    httpd = server(CONFIG.format(define='WSGIDaemonProcess hooks', option='process-group=hooks'),
+                   modules=('authz_user', 'authn_core'))
+    page(httpd, 'private/page')
+    script = SideScript(httpd).returns('allow_access', 'False')
+    assert httpd.get('/private/page').status == 403
+    script.write('1 / 0\n')
+    error_log.expect_traceback('ZeroDivisionError', None)
+    error_log.allow('GH04')
+    assert [httpd.get('/private/page').status for _ in range(6)] == [403] * 6
     script.returns('allow_access', 'True')
-    hidden = script.path.rename(script.path.with_suffix('.away'))
-    try:
-        # Code that is loaded goes on; a process that has none cannot begin.
-        error_log.allow('GH0602')
-        assert httpd.get('/private/page').status in (200, 500)
-    finally:
-        hidden.rename(script.path)
+    assert [httpd.get('/private/page').status for _ in range(6)] == [200] * 6
+
+
+@pytest.mark.parametrize('place', PLACES)
+def test_a_missing_script_is_a_server_error(server, error_log, place):
+    httpd = fresh(server, CONFIG, place, modules=('authz_user', 'authn_core'))
+    page(httpd, 'private/page')
+    assert httpd.get('/private/page').status == 500
+    error_log.expect('GH0602: script .*side.py cannot be read', 1)
 
 
 def test_a_changed_script_counts_from_the_next_request_on(httpd, script):

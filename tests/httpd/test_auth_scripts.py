@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from side_scripts import PLACES, SideScript, basic, page
+from side_scripts import PLACES, SideScript, basic, fresh, page
 
 MODULES = ('authn_core', 'auth_basic', 'auth_digest', 'authz_user', 'authn_file')
 
@@ -123,8 +123,11 @@ def test_a_script_without_check_password_is_a_server_error(httpd, users, error_l
     error_log.expect(r'GH0230: .*users.py: check_password\(\) is not defined', 1)
 
 
-def test_a_script_that_does_not_import_is_a_server_error(httpd, users, error_log):
-    users.write('import no_such_module\n')
+@pytest.mark.parametrize('place', PLACES)
+def test_a_script_that_does_not_import_is_a_server_error(server, error_log, place):
+    httpd = fresh(server, CONFIG, place, modules=MODULES)
+    page(httpd, 'basic/page')
+    SideScript(httpd, 'users.py').write('import no_such_module\n')
     assert status(httpd, '/basic/page') == 500
     error_log.expect_traceback("ModuleNotFoundError: No module named 'no_such_module'")
 
@@ -344,10 +347,13 @@ def test_an_exception_denies_with_a_traceback(granted, error_log, expression, ex
     error_log.expect_traceback(exception)
 
 
-def test_a_group_script_that_does_not_import_denies(httpd, users, groups, error_log):
+@pytest.mark.parametrize('place', PLACES)
+def test_a_group_script_that_does_not_import_denies(server, error_log, place):
+    httpd = fresh(server, CONFIG, place, modules=MODULES)
+    page(httpd, 'groups/staff/page')
     error_log.allow('AH01631')
-    users.returns('check_password', 'True')
-    groups.write('1 / 0\n')
+    SideScript(httpd, 'users.py').returns('check_password', 'True')
+    SideScript(httpd, 'groups.py').write('1 / 0\n')
     assert status(httpd, '/groups/staff/page') == 401
     error_log.expect_traceback('ZeroDivisionError')
 

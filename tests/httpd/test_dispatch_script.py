@@ -100,8 +100,10 @@ def test_an_exception_is_a_server_error_and_ends_the_questions(httpd, script, er
     error_log.expect_traceback('KeyError: 1')
 
 
-def test_a_script_that_does_not_compile_is_a_server_error(httpd, script, error_log):
-    script.write('def\n')
+@pytest.mark.parametrize('place', PLACES)
+def test_a_script_that_does_not_compile_is_a_server_error(server, error_log, place):
+    httpd = server(CONFIG.format(option=PLACES[place]))
+    SideScript(httpd, 'dispatch.py').write('def\n')
     assert httpd.get('/app').status == 500
     error_log.expect_traceback('SyntaxError')
 

@@ -121,8 +121,11 @@ def test_a_reload_required_that_fails_keeps_the_code(httpd, script, error_log):
     assert {httpd.get('/dir/page.txt').text for _ in range(20)} == {'kept'}
 
 
-def test_a_script_without_handle_request_is_a_server_error(httpd, script, error_log):
-    script.write('def application(environ, start_response):\n    pass\n')
+@pytest.mark.parametrize('place', PLACES)
+def test_a_script_without_handle_request_is_a_server_error(server, error_log, place):
+    httpd = server(CONFIG.format(restrict='', option=PLACES[place][1]))
+    page(httpd, 'dir/page.txt')
+    SideScript(httpd, 'shout.py').write('def application(environ, start_response):\n    pass\n')
     assert httpd.get('/dir/page.txt').status == 500
     error_log.expect("GH0606: .*no callable 'handle_request'; it defines application", 1)
 
