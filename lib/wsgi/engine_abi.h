@@ -170,7 +170,7 @@ enum {
 struct gatehouse_target {
   uint32_t size;
   uint32_t flags;
-  struct gatehouse_text script;            /* absolute file name */
+  struct gatehouse_text script;            /* absolute file name, or "module:package.name" */
   struct gatehouse_text callable;          /* "application" */
   struct gatehouse_text interpreter;       /* application group; "" = main interpreter */
   struct gatehouse_text application_group; /* what mod_wsgi.application_group tells; may differ (design.md 9) */
