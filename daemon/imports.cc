@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/posix.h"
+#include "wsgi/module_target.h"
 
 namespace gatehoused {
 namespace {
@@ -54,9 +55,10 @@ Loaded load_import(const gatehouse_engine_table& engine, const std::string& grou
                    std::int64_t* mtime_us) {
   const wire::Import& import = planned.import;
   struct stat status;
-  const bool is_file = stat(import.script.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+  const bool is_module = wsgi::names_module(import.script);
+  const bool is_file = !is_module && stat(import.script.c_str(), &status) == 0 && S_ISREG(status.st_mode);
   *mtime_us = is_file ? mtime_of(import.script) : 0;
-  if (!is_file || access(import.script.c_str(), R_OK) != 0) {
+  if (!is_module && (!is_file || access(import.script.c_str(), R_OK) != 0)) {
     if (!planned.required)
       base::log(Message::kImportAbsent, "group '%s': script %s cannot be loaded ahead: %s", group.c_str(),
                 import.script.c_str(), is_file ? "it cannot be read" : "there is no such file");

@@ -411,7 +411,8 @@ void Supervisor::start_generation() {
   Brood* const now = serving();
   LoadPlan plan = changes_.plan(launch_.imports, now != nullptr ? now->loaded : std::vector<ScriptVersion>(),
                                 launch_.spec.preload, now != nullptr);
-  if (preload_unsafe_) plan.before_fork = false;
+  // CPython cannot fork a process that has a pool of interpreters.
+  if (preload_unsafe_ || launch_.spec.interpreters > 1) plan.before_fork = false;
   if (plan.is_retry) plan.not_before = base::Deadline::after(load_delay(changes_.failures()));
   base::Result<Brood> brood =
       Brood::hatch({&launch_, nullptr, &slots_, queue_.get(), -1, -1, -1}, std::move(plan), next_brood_++);

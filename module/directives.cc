@@ -16,6 +16,7 @@
 #include "module/python_directives.h"
 #include "wire/group_spec.h"
 #include "wsgi/engine_loader.h"
+#include "wsgi/module_target.h"
 #include "wsgi/trusted_proxy.h"
 
 namespace httpd {
@@ -197,6 +198,18 @@ constexpr ScriptOption<ScriptAlias> kAliasOptions[] = {
 #undef GH_ALIAS_OPTION
 };
 
+// A target that is a module, with or without its callable. It is fixed: a URL does not choose what is imported.
+const char* read_module_target(cmd_parms* cmd, ScriptAlias* alias) {
+  if (!wsgi::names_module(alias->target)) return nullptr;
+  const std::optional<wsgi::ModuleTarget> target = wsgi::parse_module_target(alias->target);
+  if (!target)
+    return refuse(cmd, Message::kDirectiveValue, "%s: \"%s\" names no module; write module:package.name:callable",
+                  alias->path, alias->target);
+  alias->target = pool_copy(cmd->pool, target->script);
+  if (!target->callable.empty()) alias->callable_object = pool_copy(cmd->pool, target->callable);
+  return nullptr;
+}
+
 const char* on_script_alias(cmd_parms* cmd, void* /*config*/, const char* arguments) noexcept {
   OptionReader reader(arguments);
   ScriptAlias alias;
@@ -209,6 +222,7 @@ const char* on_script_alias(cmd_parms* cmd, void* /*config*/, const char* argume
     if (alias.regex == nullptr)
       return refuse(cmd, Message::kDirectiveValue, "\"%s\" is no regular expression", alias.path);
   }
+  if (const char* refused = read_module_target(cmd, &alias)) return refused;
   if (const char* refused = read_script_options<ScriptAlias>(cmd, &reader, alias.path, kAliasOptions, &alias))
     return refused;
   *static_cast<ScriptAlias*>(apr_array_push(server_config(cmd->server).aliases)) = alias;

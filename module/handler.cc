@@ -37,6 +37,7 @@ int check_path_info(request_rec* r) {
 }
 
 int check_script(request_rec* r) {
+  if (is_module(r)) return check_path_info(r);
   if (!is_aliased(r) && (ap_allow_options(r) & OPT_EXECCGI) == 0) {
     log_request(r, Message::kExecCgi, "Options ExecCGI is off for %s; set Options +ExecCGI, or use WSGIScriptAlias",
                 r->filename);
@@ -83,6 +84,7 @@ int check_body(request_rec* r) {
 
 // Embedded only: a worker reads as another user and says so itself.
 int check_readable(request_rec* r) {
+  if (is_module(r)) return OK;
   if ((r->finfo.valid & APR_FINFO_WPROT) != 0 && (r->finfo.protection & APR_FPROT_WREAD) != 0) return OK;
   if (access(r->filename, R_OK) == 0) return OK;
   const int error = errno;

@@ -62,6 +62,8 @@ void on_child_stopping(apr_pool_t* /*pool*/, int graceful) noexcept {
 
 int on_translate_name(request_rec* r) noexcept { return translate_by_alias(r); }
 
+int on_map_to_storage(request_rec* r) noexcept { return keep_module_from_storage(r); }
+
 int on_access(request_rec* r) noexcept { return check_access(r); }
 
 int on_handler(request_rec* r) noexcept { return handle_request(r); }
@@ -84,6 +86,7 @@ void gatehouse_register_hooks(apr_pool_t* pool) noexcept {
   ap_hook_translate_name(httpd::on_translate_name, after_alias, before_user_directories, APR_HOOK_MIDDLE);
   // An answer may depend on the URL, so httpd must ask again for a subrequest's.
   ap_hook_check_access(httpd::on_access, after_ssl, before_authz_host, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_URI);
+  ap_hook_map_to_storage(httpd::on_map_to_storage, nullptr, nullptr, APR_HOOK_FIRST);
   ap_hook_handler(httpd::on_handler, nullptr, nullptr, APR_HOOK_MIDDLE);
   httpd::register_auth_providers(pool);
 }

@@ -23,4 +23,9 @@ int translate_by_alias(request_rec* r);
 // True when an alias chose the handler: ExecCGI is not asked for then.
 bool is_aliased(const request_rec* r);
 
+// True when the alias names a Python module: r->filename is "module:package.name", and there is no file to check.
+bool is_module(const request_rec* r);
+// The map_to_storage hook: a module is nowhere in the file system, so <Directory> and .htaccess do not apply.
+int keep_module_from_storage(request_rec* r);
+
 }  // namespace httpd

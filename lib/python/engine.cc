@@ -44,22 +44,29 @@ void on_before_fork() noexcept { Runtime::get().before_fork(); }
 void on_after_fork_parent() noexcept { Runtime::get().after_fork_parent(); }
 void on_after_fork_child(const gatehouse_host* host) noexcept { Runtime::get().after_fork_child(*host); }
 
-int on_load(const gatehouse_target* target, gatehouse_error* error) noexcept {
-  Interpreter* interpreter = Runtime::get().interpreters().find(view(target->interpreter));
+// 0, or -1: logged, error filled.
+int load(Interpreter* interpreter, const gatehouse_target& target, gatehouse_error* error) {
   if (interpreter == nullptr) {
     fill(error, base::Message::kInterpreter, "the interpreter could not be made");
     return -1;
   }
   Attach attach(*interpreter);
-  LookupResult result = interpreter->scripts.find(attach.attached(), *interpreter, *target, nullptr);
+  LookupResult result = interpreter->scripts.find(attach.attached(), *interpreter, target, nullptr);
   base::Message message = base::Message::kScriptImport;
   if (result.lookup == Lookup::kReady) {
-    if (target->callable.size == 0) return 0;
+    if (target.callable.size == 0) return 0;
     message = base::Message::kCallableMissing;
-    if (find_callable(attach.attached(), *interpreter, result.globals, *target, nullptr, &result.problem)) return 0;
+    if (find_callable(attach.attached(), *interpreter, result.globals, target, nullptr, &result.problem)) return 0;
   }
   fill(error, message, result.problem);
   return -1;
+}
+
+int on_load(const gatehouse_target* target, gatehouse_error* error) noexcept {
+  const int pool = Runtime::get().settings().pool;
+  for (int thread = 0; thread < std::max(pool, 1); ++thread)
+    if (load(Runtime::get().interpreters().find(view(target->interpreter), thread), *target, error) != 0) return -1;
+  return 0;
 }
 
 void on_handle(const gatehouse_request* abi, gatehouse_outcome* outcome) noexcept {

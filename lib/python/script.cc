@@ -15,6 +15,7 @@
 #include "python/interpreter.h"
 #include "python/log_stream.h"
 #include "python/request.h"
+#include "wsgi/module_target.h"
 
 namespace python {
 namespace {
@@ -108,8 +109,8 @@ Reason reason_for(Attached& attached, Borrowed exception, const std::string& pat
 }
 
 // Runs the source as the module's code. An empty Ref with an exception pending on failure.
-Ref execute(Interpreter& interpreter, const Source& source, Borrowed file, Borrowed globals) {
-  Ref bytes = Ref::steal(PyBytes_FromStringAndSize(source.text.data(), static_cast<Py_ssize_t>(source.text.size())));
+Ref execute(Interpreter& interpreter, const std::string& text, Borrowed file, Borrowed globals) {
+  Ref bytes = Ref::steal(PyBytes_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size())));
   // compile(source, filename, mode, flags, dont_inherit): bytes, so that a coding line and a BOM are honoured.
   Ref code = bytes ? Ref::steal(PyObject_CallFunction(interpreter.objects.compile.get(), "OOsii", bytes.get(),
                                                       file.get(), "exec", 0, 1))
@@ -192,7 +193,7 @@ LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const g
   if (script.globals) {
     Ref globals = script.globals.clone();
     const bool reloads = (target.flags & (GATEHOUSE_RELOAD | GATEHOUSE_DECLINE_STALE)) != 0;
-    if (!reloads || (!has_changed(script.path, script.mtime_us, target.script_mtime_us) &&
+    if (!reloads || (!has_changed(script.file, script.mtime_us, target.script_mtime_us) &&
                      !wants_reload(attached, interpreter, globals, script.path, request)))
       return {Lookup::kReady, std::move(globals), {}};
     if ((target.flags & GATEHOUSE_DECLINE_STALE) != 0) return {Lookup::kStale, {}, {}};
@@ -204,15 +205,45 @@ LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const g
   return import(attached, interpreter, script, target, request);
 }
 
+Ref Scripts::import_file(Interpreter& interpreter, Script& script, const std::string& text) {
+  Ref file = file_name(script.path);
+  Ref name = file ? module_name(script.path) : Ref();
+  Ref module = name ? new_module(name, file, script.mtime_us) : Ref();
+  Ref globals = module ? Ref::borrow(PyModule_GetDict(module.get())) : Ref();
+  if (globals && execute(interpreter, text, file, globals)) return globals;
+  Ref exception = Ref::steal(take_raised());
+  forget_module(name);
+  if (exception) raise_again(exception.release());
+  return {};
+}
+
+Ref Scripts::import_module(Script& script, bool again) {
+  const std::string_view name = wsgi::module_of(script.path);
+  Ref key = Ref::steal(PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size())));
+  if (key && again) forget_module(key);
+  Ref module = key ? Ref::steal(PyImport_Import(key.get())) : Ref();
+  // What PyImport_Import returns for a dotted name is the module itself.
+  Ref globals = module ? Ref::borrow(PyModule_GetDict(module.get())) : Ref();
+  if (!globals) return {};
+  script.file.clear();
+  script.mtime_us = 0;
+  const Borrowed file(PyDict_GetItemString(globals.get(), "__file__"));
+  struct stat status;
+  if (file && PyUnicode_Check(file.get())) script.file = utf8_of(file);
+  if (!script.file.empty() && stat(script.file.c_str(), &status) == 0) script.mtime_us = mtime_us(status);
+  return globals;
+}
+
 LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Script& script,
                              const gatehouse_target& target, Request* request) {
   set_importing(script, true);
   const bool again = static_cast<bool>(script.globals);
+  const bool is_module = wsgi::names_module(script.path);
   script.globals.reset();
   script.problem.clear();
   script.status = 500;
 
-  const base::Result<Source> source = read_source(script.path);
+  const base::Result<Source> source = is_module ? Source() : read_source(script.path);
   if (!source) {
     script.problem = source.error().what + ": " + std::strerror(source.error().os_error);
     if (source.error().os_error == EACCES) script.problem += ": " + base::why_denied(script.path);
@@ -225,22 +256,18 @@ LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Scrip
       attached, request, Message::kScriptLoading,
       (again ? "reloading script " : "loading script ") + script.path + " (interpreter '" + interpreter.name() + "')");
 
-  Ref file = file_name(script.path);
-  Ref name = file ? module_name(script.path) : Ref();
-  Ref module = name && interpreter.objects.set_application_group(attached, view(target.application_group))
-                   ? new_module(name, file, source->mtime_us)
-                   : Ref();
-  Ref globals = module ? Ref::borrow(PyModule_GetDict(module.get())) : Ref();
-  if (globals && execute(interpreter, source.value(), file, globals)) {
+  if (!is_module) script.file = script.path;
+  if (!is_module) script.mtime_us = source->mtime_us;
+  Ref globals;
+  if (interpreter.objects.set_application_group(attached, view(target.application_group)))
+    globals = is_module ? import_module(script, again) : import_file(interpreter, script, source->text);
+  if (globals) {
     script.globals = globals.clone();
-    script.mtime_us = source->mtime_us;
   } else {
     Ref exception = Ref::steal(take_raised());
-    forget_module(name);
     const Reason reason = reason_for(attached, exception, script.path, interpreter);
     script.problem = reason.what + ": " + describe(attached, exception);
     log_taken(attached, request, reason.message, reason.what, exception);
-    globals.reset();
   }
   set_importing(script, false);
   return {globals ? Lookup::kReady : Lookup::kFailed, std::move(globals), script.problem, script.status};

@@ -44,7 +44,8 @@ class Scripts {
 
  private:
   struct Script {
-    std::string path;
+    std::string path;           // of the file, or "module:package.name"
+    std::string file;           // that was loaded, of a module its __file__; empty: there is none to watch
     Ref globals;                // empty: not loaded
     std::int64_t mtime_us = 0;  // of the file that was loaded
     bool importing = false;     // changed with the GIL and mutex_
@@ -55,6 +56,9 @@ class Scripts {
   Script& script_of(std::string_view path);
   void wait_for_import(Attached& attached, Script& script) GH_EXCLUDES(mutex_);
   void set_importing(Script& script, bool importing) GH_EXCLUDES(mutex_);
+  // These two: the namespace of what they have loaded, or an empty Ref with an exception pending.
+  Ref import_file(Interpreter& interpreter, Script& script, const std::string& text);
+  Ref import_module(Script& script, bool again);
   LookupResult import(Attached& attached, Interpreter& interpreter, Script& script, const gatehouse_target& target,
                       Request* request);
 

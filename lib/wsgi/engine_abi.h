@@ -170,7 +170,7 @@ enum {
 struct gatehouse_target {
   uint32_t size;
   uint32_t flags;
-  struct gatehouse_text script;            /* absolute file name */
+  struct gatehouse_text script;            /* absolute file name, or "module:package.name" */
   struct gatehouse_text callable;          /* "application" */
   struct gatehouse_text interpreter;       /* application group; "" = main interpreter */
   struct gatehouse_text application_group; /* what mod_wsgi.application_group tells; may differ (design.md 9) */
@@ -321,8 +321,8 @@ struct gatehouse_engine_table {
   void (*before_fork)(void);
   void (*after_fork_parent)(void);
   void (*after_fork_child)(const struct gatehouse_host* host);
-  /* Imports a script ahead of its first request, and looks for the callable in it unless that is empty. 0, or -1:
-   * logged through the host, error filled. */
+  /* Imports a script ahead of its first request, into each interpreter of a pool, and looks for the callable in it
+   * unless that is empty. 0, or -1: logged through the host, error filled. */
   int (*load)(const struct gatehouse_target* target, struct gatehouse_error* error);
   /* Runs one request from start to end on the calling thread: loads or reloads the script, calls the
    * application, iterates, closes. Any thread, many at once. */

@@ -51,6 +51,13 @@ def test_each_process_has_a_pool_of_its_own(start):
     assert each_thread_keeps_its_interpreter(facts, 3)
 
 
+def test_the_application_is_loaded_into_each_before_the_first_request(server):
+    httpd = server(f'WSGIDaemonProcess one python={WITH_OWN_GIL[-1]} interpreters=3 threads=3\n'
+                   'WSGIScriptAlias / ${APPS}/pool.wsgi process-group=one application-group=%{GLOBAL}\n')
+    wait_until(lambda: httpd.log().count('loading script') == 3, what='three interpreters have loaded it')
+    assert httpd.get('/').status == 200 and httpd.log().count('loading script') == 3
+
+
 @pytest.mark.parametrize('group, name', [('%{GLOBAL}', ''), ('shop', 'shop')])
 def test_the_application_group_stays_the_one_configured(start, group, name):
     for fact in busy(start(group=group), 8):
