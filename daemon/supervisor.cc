@@ -331,8 +331,7 @@ void Supervisor::on_worker_leaving(std::size_t slot, const std::string& reason) 
   const Brood* const brood = brood_of(worker.brood);
   worker.state = Worker::State::kLeaving;
   if (ending_ || brood == nullptr || brood->ending) return;
-  if (!is_regular(reason))
-    worker_backoff_ = after_death(worker_backoff_, base::now() - worker.started, base::now());
+  if (!is_regular(reason)) worker_backoff_ = after_death(worker_backoff_, base::now() - worker.started, base::now());
   base::log(Message::kWorkerLeaving, "worker %d of group '%s' takes no more requests: %s", static_cast<int>(worker.pid),
             group(), base::escape_line(reason, 64).c_str());
 }

@@ -69,7 +69,8 @@ constexpr GroupOption kOptions[] = {
            "Python interpreters of each process that serve an application side by side, each with a lock (GIL) and a "
            "copy of the application of its own; from Python 3.12 on."),
     seconds("interrupt-timeout", &Spec::interrupt_timeout, kNow,
-            "0: a request that runs longer than request-timeout ends its process. Else mod_wsgi.RequestTimeout is raised in it, and the process ends only when it still runs after this time."),
+            "0: a request that runs longer than request-timeout ends its process. Else mod_wsgi.RequestTimeout is "
+            "raised in it, and the process ends only when it still runs after this time."),
     text("lang", Kind::kText, &Spec::lang, kNow, "Environment variable LANG."),
     number("listen-backlog", Kind::kCount, &Spec::listen_backlog, 0, INT_MAX, kNow,
            "How many requests may wait in the queue for a free thread."),
@@ -98,7 +99,8 @@ constexpr GroupOption kOptions[] = {
     text("reload", Kind::kReload, &Spec::reload, kNow,
          "What a changed script means for requests: strict, they wait for the new code; rolling, the old code serves "
          "until the new one is ready."),
-    seconds("request-timeout", &Spec::request_timeout, kNow, "How long a request may run, times 1 + ln(threads); 0 = for ever."),
+    seconds("request-timeout", &Spec::request_timeout, kNow,
+            "How long a request may run, times 1 + ln(threads); 0 = for ever."),
     number("response-buffer-size", Kind::kBytes, &Spec::response_buffer_size, 65536, INT_MAX, kLater,
            "How much of a response is held for a slow client; 0 = the default."),
     number("response-flush-delay", Kind::kMilliseconds, &Spec::response_flush_delay, 0, INT_MAX, kNever,
