@@ -165,6 +165,15 @@ Micros time_to_leave(Reason reason, const wire::GroupSpec& spec) {
   return window > Micros::zero() ? window : time_to_finish(Ending::kPrompt, spec);
 }
 
+wire::GroupSpec with_jitter(wire::GroupSpec spec, double part) {
+  const double share = static_cast<double>(spec.restart_jitter) / 100 * part;
+  for (std::int64_t* limit : {&spec.maximum_requests, &spec.restart_interval}) {
+    if (*limit <= 0) continue;
+    *limit = std::max<std::int64_t>(*limit - std::llround(static_cast<double>(*limit) * share), 1);
+  }
+  return spec;
+}
+
 Limits limits_of(const wire::GroupSpec& spec) {
   Limits limits;
   const double threads = static_cast<double>(std::max<std::int64_t>(spec.threads, 1));

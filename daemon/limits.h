@@ -55,6 +55,9 @@ struct Limits {
   Micros deadlock{};
 };
 Limits limits_of(const wire::GroupSpec& spec);
+// restart-jitter: lowers maximum-requests and restart-interval by a part (0 to 1) of that percentage, so that workers
+// which started together are not replaced together. A limit never becomes none.
+wire::GroupSpec with_jitter(wire::GroupSpec spec, double part);
 
 // One thread as it is now.
 struct ThreadView {

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -59,6 +60,13 @@ std::int64_t resident_memory() {
   return pages != nullptr ? std::strtoll(pages, nullptr, 10) * sysconf(_SC_PAGESIZE) : 0;
 }
 
+// From 0 to 1.
+double random_part() {
+  std::uint32_t number = 0;
+  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) return 0;
+  return static_cast<double>(number) / UINT32_MAX;
+}
+
 class Worker final : public ChangedCode {
  public:
   explicit Worker(const WorkerInheritance& inheritance) : born_(inheritance), threads_(inheritance.slots.size()) {}
@@ -98,6 +106,7 @@ class Worker final : public ChangedCode {
   static void on_application_fork(void* worker) noexcept;
 
   const WorkerInheritance born_;
+  const wire::GroupSpec spec_ = with_jitter(born_.launch->spec, random_part());
   gatehouse_host host_{};
   std::unique_ptr<Intake> intake_;
   std::optional<SignalPipe> signals_;
@@ -250,7 +259,7 @@ void Worker::note_first_request() {
 }
 
 void Worker::count_request() {
-  const std::int64_t most = born_.launch->spec.maximum_requests;
+  const std::int64_t most = spec_.maximum_requests;
   if (most == 0 || served_.fetch_add(1, std::memory_order_relaxed) + 1 != most) return;
   // One that is to serve a single request must not serve a second one meanwhile.
   if (most == 1) return leave(Reason::kMaximumRequests);
@@ -470,7 +479,7 @@ void Worker::run() {
   if (!prepare()) _exit(1);
   load_imports();
   tell(born_.line, WorkerNotice{WorkerNotice::Kind::kReady, "", {}});
-  watchdog_.emplace(born_.launch->spec, *born_.engine, born_.slots, progress_);
+  watchdog_.emplace(spec_, *born_.engine, born_.slots, progress_);
   watchdog_->start();
   if (!start_threads()) leave(Reason::kShutdown);
   wait_for_end();

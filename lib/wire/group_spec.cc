@@ -108,7 +108,7 @@ constexpr GroupOption kOptions[] = {
     seconds("response-socket-timeout", &Spec::response_socket_timeout, kNow,
             "How long a write of the response to the client may take; 0 = socket-timeout."),
     seconds("restart-interval", &Spec::restart_interval, kNow, "Age at which a process is replaced; 0 = never."),
-    number("restart-jitter", Kind::kCount, &Spec::restart_jitter, 0, 100, kLater,
+    number("restart-jitter", Kind::kCount, &Spec::restart_jitter, 0, 100, kNow,
            "Percentage by which maximum-requests and restart-interval vary at random, so that processes are not "
            "replaced all at once."),
     seconds("scale-down-idle", &Spec::scale_down_idle, kNow,

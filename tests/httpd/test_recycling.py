@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes that are replaced by themselves: after so many requests, so much time, CPU time or idleness."""
+import collections
 import threading
 
 import pytest
@@ -34,6 +35,13 @@ def test_a_process_is_replaced_after_maximum_requests(start, error_log):
 def test_a_process_that_is_to_serve_one_request_serves_one(start):
     httpd = start('maximum-requests=1 threads=1')
     assert len({pid_of(httpd) for _ in range(5)}) == 5
+
+
+def test_jitter_replaces_processes_after_different_numbers_of_requests(start):
+    httpd = start('maximum-requests=40 restart-jitter=100 threads=1')
+    served = collections.Counter(pid_of(httpd) for _ in range(150))
+    assert len(served) > 4, 'nobody left before the 40th request'
+    assert len(set(list(served.values())[:-1])) > 1
 
 
 def test_no_request_is_lost_when_processes_are_replaced_often(start):
@@ -115,6 +123,7 @@ def test_a_request_within_graceful_timeout_is_finished(start):
 
 def test_the_application_is_told_why(start, tmp_directory):
     httpd = start('maximum-requests=1 threads=1')
-    assert httpd.get(f'/told?{tmp_directory}/note').status == 200
-    wait_until(lambda: (tmp_directory / 'note').exists(), what='the application was told')
-    assert (tmp_directory / 'note').read_text() == 'process_stopping maximum_requests\n'
+    note = tmp_directory / 'note'
+    assert httpd.get(f'/told?{note}').status == 200
+    wait_until(lambda: note.exists() and note.read_text().endswith('\n'), what='the application was told')
+    assert note.read_text() == 'process_stopping maximum_requests\n'

@@ -97,7 +97,7 @@ def test_the_reason_is_told_to_the_application(start, error_log, tmp_directory):
     httpd = start('request-timeout=0.3 threads=1')
     assert httpd.get(f'/told?{tmp_directory}/note').status == 200
     assert httpd.get('/sleep?60').status == 502
-    wait_until(lambda: (tmp_directory / 'note').exists(), what='the application was told')
+    wait_until(lambda: (tmp_directory / 'note').exists() and (tmp_directory / 'note').read_text(), what='the application was told')
     assert (tmp_directory / 'note').read_text() == 'process_stopping request_timeout\n'
     expect_stop(error_log, 'request_timeout')
 

@@ -37,6 +37,24 @@ TEST_GROUP(WorkerLimits) {
   }
 };
 
+TEST(WorkerLimits, JitterLowersRecyclingByAPartOfItsPercentage) {
+  wire::GroupSpec spec;
+  spec.maximum_requests = 1000;
+  spec.restart_interval = 60'000'000;
+  spec.restart_jitter = 20;
+  LONGS_EQUAL(1000, gatehoused::with_jitter(spec, 0).maximum_requests);
+  LONGS_EQUAL(900, gatehoused::with_jitter(spec, 0.5).maximum_requests);
+  LONGS_EQUAL(48'000'000, gatehoused::with_jitter(spec, 1).restart_interval);
+}
+
+TEST(WorkerLimits, JitterNeitherMakesNorRemovesALimit) {
+  wire::GroupSpec spec;
+  spec.maximum_requests = 1;
+  spec.restart_jitter = 100;
+  LONGS_EQUAL(1, gatehoused::with_jitter(spec, 1).maximum_requests);
+  LONGS_EQUAL(0, gatehoused::with_jitter(spec, 1).restart_interval);
+}
+
 TEST(WorkerLimits, WithoutLimitsThereIsNothingToWakeFor) {
   threads[0].taken = start;
   LONGS_EQUAL(Micros::max().count(), at(1000000s).next.count());
