@@ -96,10 +96,10 @@ Settings settings_of(const gatehouse_python& python) {
   const bool wanted = wsgi::settings_for(settings.rules, settings.process_group, "").free_threading;
   settings.free_threading = wanted && kIsFreeThreaded;
   if (wanted && !kIsFreeThreaded)
-    base::log(base::Message::kFreeThreading,
-              "WSGIFreeThreading On has no effect: this Python %s cannot run without its lock; choose a free-threaded "
-              "one (python=3.13t)",
-              PY_VERSION);
+    base::log(
+        base::Message::kFreeThreading,
+        "WSGIFreeThreading On has no effect: this Python %s is no free-threaded one, and needs its lock; remove it",
+        PY_VERSION);
   return settings;
 }
 

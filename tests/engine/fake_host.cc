@@ -325,7 +325,7 @@ gatehouse_request Site::request(const std::vector<gatehouse_pair>& pairs, const 
   request.environ_count = pairs.size();
   request.content_length = content_length;
   request.request_start_us = 1'500'000;
-  request.thread_id = 7;
+  request.thread_id = thread_id;
   request.request_rec = request_rec;
   request.number = number;
   return request;

@@ -105,6 +105,7 @@ class Site {
   bool knows_client = true;  // false: no send_interim, no client_gone
   bool gone_at_interim = false;
   std::int32_t log_level = 0;
+  std::int32_t thread_id = 7;
   void* request_rec = nullptr;
   std::vector<std::pair<std::string, std::string>> ssl_variables;
   std::uint64_t number = 0;            // by which the request can be interrupted

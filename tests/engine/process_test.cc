@@ -50,6 +50,21 @@ TEST(Process, an_environment_of_another_version_is_one_sentence) {
          {"refused 600: GH0600: the virtual environment /tmp/gatehouse-engine-", "is of Python 2.5.0, but"});
 }
 
+TEST(Process, the_rules_for_an_interpreter_shape_it) {
+  const std::string text = in_own_process("rules").text;
+  STRCMP_CONTAINS("(0.25, ['/tmp/all', '/", text.c_str());
+  STRCMP_CONTAINS("'<stdin>', True)\n(0.25, ['/tmp/sub', '/tmp/all'], 'sys.stdin access restricted by mod_wsgi', True)",
+                  text.c_str());
+}
+
+TEST(Process, a_pool_serves_each_thread_by_one_of_its_interpreters) {
+  const std::string text = in_own_process("pool").text;
+  if (std::string_view(fake_host::expected_version()) < "3.12")
+    STRCMP_CONTAINS("GH0600: interpreters=2 needs Python 3.12 or newer", text.c_str());
+  else
+    STRCMP_EQUAL("thread 1: 1\nthread 2: 1\nthread 3: 2\nthread 1: 3\n", text.c_str());
+}
+
 TEST(Process, settings_reach_python) {
   prints("settings",
          {"(['mod_wsgi'], ['home', 'extra', 'linked'], 2, True, 0, ['error::UserWarning'], 0)", "SIGINT is as it was"});

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <thread>
 
@@ -237,6 +238,52 @@ int fork_workers(const std::string&) {
   return 0;
 }
 
+// Rules for all interpreters, and for one of them.
+int rules(const std::string&) {
+  Site site;
+  const gatehouse_rule all[] = {{GATEHOUSE_SWITCH_INTERVAL, 250'000, nullptr, nullptr, nullptr},
+                                {GATEHOUSE_PYTHON_PATH, 0, "/tmp/all", nullptr, nullptr},
+                                {GATEHOUSE_PYTHON_PATH, 0, "/tmp/sub", "g", "sub"},
+                                {GATEHOUSE_RESTRICT_STDIN, 1, nullptr, "g", "sub"},
+                                {GATEHOUSE_RESTRICT_SIGNAL, 0, nullptr, "another", nullptr}};
+  gatehouse_python python = ordinary();
+  python.rules = all;
+  python.rules_count = std::size(all);
+  if (start(python) != 0) return 1;
+  site.application(
+      "import signal, sys\n"
+      "try: stdin = sys.stdin.name\n"
+      "except OSError as error: stdin = str(error)\n"
+      "ours = signal.signal(signal.SIGUSR1, print) is print\n"
+      "start_response('200 OK', [])\n"
+      "return [repr((sys.getswitchinterval(), sys.path[:2], stdin, ours)).encode()]");
+  for (const char* interpreter : {"", "sub"}) {
+    site.interpreter = interpreter;
+    std::printf("%s\n", site.get().body.c_str());
+  }
+  return 0;
+}
+
+// Each of two interpreters of a pool serves its own threads; the main one serves none.
+int pool(const std::string&) {
+  Site site;
+  gatehouse_python python = ordinary();
+  python.interpreters = 2;
+  if (start(python) != 0) return 1;
+  site.application(
+      "import sys\nsys.count = getattr(sys, 'count', 0) + 1\nstart_response('200 OK', [])\n"
+      "return [b'%d' % sys.count]");
+  for (const int thread : {1, 2, 3, 1}) {
+    std::thread([&] {
+      site.thread_id = thread;
+      std::printf("thread %d: %s\n", thread, site.get().body.c_str());
+      engine().end_thread();
+    }).join();
+  }
+  engine().stop("done");
+  return 0;
+}
+
 int stop(const std::string&) {
   Site site;
   if (start(ordinary()) != 0) return 1;
@@ -337,6 +384,8 @@ const std::map<std::string, std::function<int(const std::string&)>>& scenarios()
       {"stacks-of-hung", stacks_of_hung},
       {"fork-workers", fork_workers},
       {"load-ahead", load_ahead},
+      {"rules", rules},
+      {"pool", pool},
       {"stop", stop},
       {"companion-package", companion_package},
       {"stop-events", stop_events},
