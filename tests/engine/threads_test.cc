@@ -205,6 +205,7 @@ TEST(Threads, ten_thousand_requests_leave_nothing_behind) {
       "def application(environ, start_response):\n"
       "    if environ['PATH_INFO'] == '/count':\n"
       "        start_response('200 OK', [])\n"
+      "        __import__('gc').collect()\n"
       "        return [repr(sys.getallocatedblocks()).encode()]\n"
       "    kind = environ['HTTP_KIND']\n"
       "    data = environ['wsgi.input'].readline() + environ['wsgi.input'].read()\n"
@@ -235,7 +236,9 @@ TEST(Threads, ten_thousand_requests_leave_nothing_behind) {
 }
 
 TEST(Threads, threads_that_come_and_go_leave_nothing_behind) {
-  site.application("start_response('200 OK', [])\nreturn [repr(__import__('sys').getallocatedblocks()).encode()]");
+  site.application(
+      "start_response('200 OK', [])\n__import__('gc').collect()\n"
+      "return [repr(__import__('sys').getallocatedblocks()).encode()]");
   site.interpreter = "sub";
   const auto serve = [&](int count) {
     for (int i = 0; i < count; ++i) in_threads(1, [&](int) { site.get(); });
