@@ -138,7 +138,7 @@ TEST(Interruption, never_lands_in_another_request) {
   std::atomic<bool> done = false;
   int hit = 0, wrong = 0;
   std::thread thread([&] {
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 200 || (hit == 0 && i < 20'000); ++i) {
       site.number = 1'000'000 + static_cast<std::uint64_t>(i);
       current = site.number;
       const Reply reply = site.get();

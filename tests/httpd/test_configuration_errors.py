@@ -161,7 +161,8 @@ def test_a_bad_handler_script_is_refused(refused, line, words):
                                   'WSGIAuthUserScript "/with space.py" process-group=%{GLOBAL}',
                                   'WSGIHandlerScript name /a.py process-group=%{ENV:X} application-group=x'])
 def test_a_script_beside_the_application_is_accepted(configtest, line):
-    assert configtest(f'WSGIDaemonProcess one\n<Location /a>\n{line}\n</Location>\n') == (0, 'Syntax OK\n')
+    text = f'WSGIDoctor -GH0140\nWSGIDaemonProcess one\n<Location /a>\n{line}\n</Location>\n'
+    assert configtest(text) == (0, 'Syntax OK\n')
 
 
 def test_ifmodule_knows_the_module_by_its_file_name(refused):

@@ -17,13 +17,14 @@ APPLICATION = "def application(environ, start_response):\n    start_response('20
 
 @pytest.fixture(params=['embedded', 'daemon'])
 def serve(server, tmp_directory, request):
-    """A server of a script with this text; more: configuration, options: of the daemon group."""
+    """A server of a script with this text, which is loaded at the first request; more: configuration, options: of the
+    daemon group."""
     def serve(text, more='', options='', groups='%{GLOBAL}'):
         script = tmp_directory / 'app.wsgi'
         script.write_text(text)
         script.chmod(0o644)
         group = '' if request.param == 'embedded' else ' process-group=one'
-        return server(f'{more}\nWSGIDaemonProcess one {options}\nWSGIDoctor Off\n'
+        return server(f'{more}\nWSGIDaemonProcess one preload=Off {options}\nWSGIDoctor Off\n'
                       f'WSGIScriptAlias / {script}{group} application-group={groups}\n')
     serve.mode = request.param
     serve.directory = tmp_directory

@@ -8,7 +8,7 @@ from clients import Mount
 @pytest.fixture(params=['embedded', 'daemon'])
 def events(server, request):
     """The application in one process; its events of the request before."""
-    httpd = server('WSGIDaemonProcess one threads=3\n'
+    httpd = server('WSGIDaemonProcess one threads=3 preload=Off\n'
                    'WSGIScriptAlias /embedded ${APPS}/events.wsgi application-group=%{GLOBAL}\n'
                    'WSGIScriptAlias /daemon ${APPS}/events.wsgi process-group=one application-group=%{GLOBAL}\n',
                    'worker')

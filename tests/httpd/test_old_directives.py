@@ -53,13 +53,6 @@ def test_an_argument_is_needed(configtest, line):
     assert status != 0 and line.split()[0] in output
 
 
-def test_ignore_activity_says_that_it_has_no_effect_yet(configtest):
-    status, output = configtest('<Location /a>\nWSGIIgnoreActivity On\n</Location>\nLogLevel info\n')
-    assert status == 0 and re.search(r'GH0106: WSGIIgnoreActivity at .*httpd\.conf:\d+', output), output
-    assert configtest('WSGIIgnoreActivity Off\n') == (0, 'Syntax OK\n')
-    assert configtest('WSGIIgnoreActivity maybe\n')[0] != 0
-
-
 def test_a_configuration_of_many_years_serves(server, tmp_directory, stage, error_log):
     (tmp_directory / 'app.wsgi').write_bytes((stage.apps / 'hello.wsgi').read_bytes())
     (tmp_directory / '.htaccess').write_text('WSGIReloadMechanism Module\nWSGIIgnoreActivity On\nWSGIGroupAuthoritative On\n')
