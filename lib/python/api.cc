@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "python/environ_dict.h"
 #include "python/log_handler.h"
 #include "python/request.h"
 #include "python/runtime.h"
@@ -54,21 +55,6 @@ PyMethodDef functions[] = {
      "server_metrics(): httpd's scoreboard, a dict; None where WSGIServerMetrics does not allow it."},
     {"__getattr__", on_getattr, METH_O, nullptr},
     {"__dir__", on_dir, METH_NOARGS, nullptr}};
-
-// "2.4.62" as (2, 4, 62).
-Ref version_tuple(std::string_view text) {
-  int numbers[3] = {0, 0, 0};
-  std::size_t index = 0;
-  for (const char c : text) {
-    if (c == '.' && index < 2)
-      ++index;
-    else if (c >= '0' && c <= '9')
-      numbers[index] = numbers[index] * 10 + (c - '0');
-    else
-      break;
-  }
-  return Ref::steal(Py_BuildValue("(iii)", numbers[0], numbers[1], numbers[2]));
-}
 
 const char* text_or_empty(const char* text) { return text != nullptr ? text : ""; }
 

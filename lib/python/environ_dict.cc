@@ -20,21 +20,6 @@ Ref latin1(std::string_view text) {
   return Ref::steal(PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr));
 }
 
-// "2.4.71" as (2, 4, 71).
-Ref version_tuple(std::string_view text) {
-  int numbers[3] = {0, 0, 0};
-  std::size_t index = 0;
-  for (char c : text) {
-    if (c == '.' && index < 2)
-      ++index;
-    else if (c >= '0' && c <= '9')
-      numbers[index] = numbers[index] * 10 + (c - '0');
-    else
-      break;
-  }
-  return Ref::steal(Py_BuildValue("(iii)", numbers[0], numbers[1], numbers[2]));
-}
-
 Ref decode(Decoding decoding, std::string_view value) {
   switch (decoding) {
     case Decoding::kLatin1:
@@ -137,6 +122,20 @@ bool add_request_values(Borrowed environ, EnvironKeys& keys, const gatehouse_req
 }
 
 }  // namespace
+
+Ref version_tuple(std::string_view text) {
+  int numbers[3] = {0, 0, 0};
+  std::size_t index = 0;
+  for (char c : text) {
+    if (c == '.' && index < 2)
+      ++index;
+    else if (c >= '0' && c <= '9')
+      numbers[index] = numbers[index] * 10 + (c - '0');
+    else
+      break;
+  }
+  return Ref::steal(Py_BuildValue("(iii)", numbers[0], numbers[1], numbers[2]));
+}
 
 Key* EnvironKeys::find(std::string_view name) {
   std::size_t slot = std::hash<std::string_view>{}(name) % kSlots;

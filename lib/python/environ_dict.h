@@ -50,4 +50,7 @@ Ref make_environ(Attached& attached, Request& request, Borrowed input, Borrowed 
 // The smaller one of a function beside the application, which has no input and no output. Failure: as above.
 Ref make_call_environ(Attached& attached, Request& request, Borrowed errors);
 
+// "2.4.71" as (2, 4, 71); what is no number ends it. Empty with an exception pending on failure.
+Ref version_tuple(std::string_view text);
+
 }  // namespace python
