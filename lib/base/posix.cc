@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/posix.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <cstring>
 
 namespace base {
@@ -80,6 +82,15 @@ Micros now() {
 }
 
 std::int64_t wall_clock_us() { return clock_us(CLOCK_REALTIME); }
+
+std::int64_t resident_memory() {
+  char text[128];
+  const UniqueFd file(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+  const ssize_t size = file.valid() ? read_some(file.get(), text, sizeof text - 1) : 0;
+  text[std::max<ssize_t>(size, 0)] = '\0';
+  const char* pages = std::strchr(text, ' ');
+  return pages != nullptr ? std::strtoll(pages, nullptr, 10) * sysconf(_SC_PAGESIZE) : 0;
+}
 
 Deadline Deadline::after(Micros duration) {
   const Micros start = now();

@@ -44,6 +44,8 @@ using Clock = Micros (*)();
 void set_clock_for_test(Clock clock);
 // Wall-clock microseconds since 1970.
 std::int64_t wall_clock_us();
+// Bytes of this process that are in memory now; 0 when the kernel does not tell.
+std::int64_t resident_memory();
 
 // A point of the monotonic clock, or never.
 class Deadline {

@@ -16,6 +16,7 @@
 #include <iterator>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -190,6 +191,16 @@ TEST(Posix, TheWallClockIsTheSystemsClock) {
   const std::int64_t before = time(nullptr);
   const std::int64_t wall = base::wall_clock_us() / 1'000'000;
   CHECK_TRUE(wall >= before && wall <= before + 5);
+}
+
+TEST(Posix, ResidentMemoryGrowsWithWhatIsWritten) {
+  const std::int64_t before = base::resident_memory();
+  constexpr std::size_t kSize = 64u << 20;
+  const std::vector<char> written(kSize, 'x');
+  CHECK_TRUE(written.back() == 'x');
+  const std::int64_t after = base::resident_memory();
+  CHECK_TRUE(before > 0);
+  CHECK_TRUE(after >= before + static_cast<std::int64_t>(kSize) / 2);
 }
 
 TEST(Posix, ASocketPairIsConnectedAndCloseOnExec) {
