@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/worker.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -49,16 +48,6 @@ constexpr Micros kMemoryInterval = std::chrono::seconds(1);
 
 // Python does not run in less.
 constexpr std::size_t kLeastStack = 256u << 10;
-
-// Bytes; 0 when the kernel does not tell.
-std::int64_t resident_memory() {
-  char text[128];
-  const base::UniqueFd file(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
-  const ssize_t size = file.valid() ? base::read_some(file.get(), text, sizeof text - 1) : 0;
-  text[std::max<ssize_t>(size, 0)] = '\0';
-  const char* pages = std::strchr(text, ' ');
-  return pages != nullptr ? std::strtoll(pages, nullptr, 10) * sysconf(_SC_PAGESIZE) : 0;
-}
 
 // From 0 to 1.
 double random_part() {
@@ -272,6 +261,7 @@ void Worker::leave(Reason reason) {
   reason_.store(reason);
   intake_->close();
   tell(born_.line, WorkerNotice{WorkerNotice::Kind::kLeaving, name_of(reason), {}});
+  born_.engine->announce(GATEHOUSE_ENDS_SOON, name_of(reason));
   eventfd_write(wake_.get(), 1);
 }
 
@@ -322,7 +312,7 @@ void Worker::check_memory() {
   const std::int64_t limit = born_.launch->spec.maximum_memory;
   if (leaving_.load() || base::now() < next_memory_check_) return;
   next_memory_check_ = base::now() + kMemoryInterval;
-  const std::int64_t resident = resident_memory();
+  const std::int64_t resident = base::resident_memory();
   if (resident <= limit) return;
   base::log(Message::kWorkerTooLarge, "worker %d of group '%s' has %lld bytes of resident memory, more than %lld",
             static_cast<int>(getpid()), born_.launch->spec.name.c_str(), static_cast<long long>(resident),
@@ -392,7 +382,10 @@ void Worker::stop_at_once(Reason reason) {
             static_cast<int>(getpid()), born_.launch->spec.name.c_str(), name_of(reason),
             requests_held(born_.slots).c_str());
   watchdog_->tell_stacks(reason == Reason::kDeadlock);
-  if (reason == Reason::kDeadlock) _exit(0);
+  if (reason == Reason::kDeadlock) {
+    born_.engine->announce(GATEHOUSE_ENDS_NOW, name_of(reason));
+    _exit(0);
+  }
   hurry(Reason::kShutdown);
   finish();
 }
@@ -437,7 +430,10 @@ void Worker::cut_off() {
   base::log(Message::kWorkerCutOff, "worker %d of group '%s' ends without waiting any longer (%s); it held %s",
             static_cast<int>(getpid()), born_.launch->spec.name.c_str(), name_of(reason_.load()),
             requests_held(born_.slots).c_str());
-  if (reason_.load() == Reason::kShutdown) _exit(0);  // or be killed
+  if (reason_.load() == Reason::kShutdown) {
+    born_.engine->announce(GATEHOUSE_ENDS_NOW, name_of(Reason::kShutdown));
+    _exit(0);  // or be killed
+  }
   watchdog_->tell_stacks(false);
   deadline_ = base::Deadline::after(time_to_leave(Reason::kShutdown, born_.launch->spec));
   finish();

@@ -132,7 +132,7 @@ base::Status Zygote::start() {
       wsgi::decode_python_settings(base::as_bytes(launch().python_settings));
   if (!settings) return settings.error();
   gatehouse_python python = python_of(launch());
-  const wsgi::PythonSettingsView view(settings.value());
+  const wsgi::PythonSettingsView view(settings.value(), true);
   view.fill(&python);
   gatehouse_error error{};
   error.size = sizeof error;

@@ -14,6 +14,7 @@
 #include "module/launch.h"
 #include "module/option_reader.h"
 #include "module/python_directives.h"
+#include "module/telemetry_directives.h"
 #include "wire/group_spec.h"
 #include "wsgi/engine_loader.h"
 #include "wsgi/module_target.h"

@@ -155,7 +155,8 @@ void make_host(apr_pool_t* pool, server_rec* main_server) {
   python.processes = processes;
   python.threads = threads;
   host->settings = embedded_python_settings(main_server);
-  host->settings_view.emplace(host->settings).fill(&python);
+  host->settings.telemetry.httpd_pid = getppid();
+  host->settings_view.emplace(host->settings, false).fill(&python);
   gatehouse_host engine_host{};
   engine_host.size = sizeof engine_host;
   engine_host.log = on_process_log;

@@ -215,7 +215,10 @@ base::Result<wire::Launch> resolve_launch(const DaemonGroup& group, const server
   launch.python_executable = python->executable;
   launch.python_home_prefix = python->home;
 
-  launch.python_settings = wsgi::encode(python_settings_of(group.spec));
+  wsgi::PythonSettings settings = python_settings_of(group.spec);
+  settings.telemetry.httpd_pid = getpid();
+  if (group.spec.threads == 0) settings.telemetry.socket.clear();  // it serves nobody
+  launch.python_settings = wsgi::encode(settings);
 
   launch.environment = environment_of(group.spec);
   launch.log_level = std::min(ap_get_server_module_loglevel(group.servers.front(), APLOG_MODULE_INDEX),

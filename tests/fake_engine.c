@@ -237,6 +237,11 @@ static void stacks(void) {
   if (host != NULL && host->log != NULL) host->log(host->context, GATEHOUSE_LOG_INFO, text_of("the stacks"));
 }
 
+static void announce(enum gatehouse_end end, const char* reason) {
+  (void)end;
+  (void)reason;
+}
+
 static const struct gatehouse_engine_table table = {
     sizeof table,
     GATEHOUSE_ENGINE_ABI,
@@ -256,6 +261,7 @@ static const struct gatehouse_engine_table table = {
     probe,
     stacks,
     stacks,
+    announce,
 };
 
 const struct gatehouse_engine_table* gatehouse_engine(uint32_t abi) {

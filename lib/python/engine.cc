@@ -21,6 +21,7 @@
 #include "python/request.h"
 #include "python/runtime.h"
 #include "python/stacks.h"
+#include "python/telemetry.h"
 #include "wsgi/engine_abi.h"
 
 namespace python {
@@ -129,6 +130,13 @@ void on_stacks() noexcept {
 
 void on_stacks_of_hung() noexcept { log_stacks_unattached(); }
 
+void on_announce(gatehouse_end end, const char* reason) noexcept {
+  Telemetry* telemetry = Telemetry::get();
+  if (telemetry == nullptr) return;
+  telemetry->stopping(reason);
+  if (end == GATEHOUSE_ENDS_NOW) telemetry->stopped();
+}
+
 // "3.12.1" of "3.12.1 (main, ...) [GCC ...]".
 const char* python_version() {
   static char version[32];
@@ -155,7 +163,8 @@ constinit gatehouse_engine_table table = {sizeof(gatehouse_engine_table),
                                           on_interrupt,
                                           on_probe,
                                           on_stacks,
-                                          on_stacks_of_hung};
+                                          on_stacks_of_hung,
+                                          on_announce};
 
 }  // namespace
 }  // namespace python

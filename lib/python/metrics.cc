@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
 #include <string>
 
 #include "base/posix.h"
 #include "python/dict_builder.h"
+#include "python/request_sample.h"
 #include "python/runtime.h"
+#include "python/telemetry.h"
 
 namespace python {
 namespace {
@@ -25,31 +26,12 @@ std::atomic<Metrics::Recording*> first_recording = nullptr;
 
 std::int64_t micros(const timeval& time) { return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; }
 
-// a, b: wall clock; 0 = did not happen.
-std::int64_t span_between(std::int64_t a, std::int64_t b) {
-  if (a == 0 || b == 0) return -1;
-  return b > a ? b - a : 0;
-}
-
-// The phases of a request one after the other: those without a daemon know only the first and the last two.
 RequestSample sample_of(const Request& request, const RequestMeter& meter, std::uint32_t status) {
-  const gatehouse_request& abi = request.abi();
   RequestSample sample;
+  set_phases(&sample, request.abi(), meter.application_start_us, meter.application_finish_us);
   const auto set = [&sample](RequestPhase phase, std::int64_t us) {
     sample.phases[static_cast<std::size_t>(phase)] = us;
   };
-  const std::int64_t server =
-      span_between(abi.request_start_us, abi.queue_start_us != 0 ? abi.queue_start_us : meter.application_start_us);
-  const std::int64_t queue = span_between(abi.queue_start_us, abi.daemon_start_us);
-  const std::int64_t daemon = span_between(abi.daemon_start_us, meter.application_start_us);
-  const std::int64_t application = span_between(meter.application_start_us, meter.application_finish_us);
-  std::int64_t sum = 0;
-  for (const std::int64_t part : {server, queue, daemon, application}) sum += part > 0 ? part : 0;
-  set(RequestPhase::kServer, server);
-  set(RequestPhase::kQueue, queue);
-  set(RequestPhase::kDaemon, daemon);
-  set(RequestPhase::kApplication, application);
-  set(RequestPhase::kRequest, sum);
   set(RequestPhase::kGilWait, meter.gil.us);
   set(RequestPhase::kInputRead, meter.input_us);
   set(RequestPhase::kOutputWrite, meter.output_us);
@@ -159,18 +141,8 @@ void put_totals(DictBuilder* dict, const RequestReading& reading) {
   for (std::size_t i = 0; i < totals.statuses.size(); ++i) dict->put_count(kStatuses[i], totals.statuses[i]);
 }
 
-// Resident memory now, in bytes; 0 when the system does not tell.
-std::int64_t resident_memory() {
-  FILE* file = std::fopen("/proc/self/statm", "re");
-  if (file == nullptr) return 0;
-  long size = 0, resident = 0;
-  const int fields = std::fscanf(file, "%ld %ld", &size, &resident);
-  std::fclose(file);
-  return fields == 2 ? std::int64_t{resident} * sysconf(_SC_PAGESIZE) : 0;
-}
-
 void put_memory(DictBuilder* dict, const rusage& usage) {
-  dict->put_int("memory_rss", resident_memory());
+  dict->put_int("memory_rss", base::resident_memory());
   dict->put_int("memory_max_rss", std::int64_t{usage.ru_maxrss} * 1024);
 }
 
@@ -199,15 +171,21 @@ PyMethodDef methods[] = {
 
 }  // namespace
 
-bool is_recording() { return first_recording.load(std::memory_order_relaxed) != nullptr; }
+bool is_recording() {
+  return first_recording.load(std::memory_order_relaxed) != nullptr || Telemetry::get() != nullptr;
+}
 
-void record_begin(const Request& request, const RequestMeter& meter) {
+void record_begin(const Request& request, RequestMeter& meter) {
+  if (Telemetry* telemetry = Telemetry::get()) telemetry->record_begin(request.abi(), meter, &meter.watched);
   for (Metrics::Recording* one = first_recording.load(std::memory_order_acquire); one != nullptr; one = one->next)
     one->recorder.begin(request.abi().thread_id, meter.started_us);
 }
 
-void record_end(const Request& request, const RequestMeter& meter, std::uint32_t status) {
+void record_end(const Request& request, RequestMeter& meter, std::uint32_t status) {
   const RequestSample sample = sample_of(request, meter, status);
+  if (Telemetry* telemetry = Telemetry::get())
+    telemetry->record_end(request.abi(), sample, micros(meter.cpu_finish.ru_stime) - micros(meter.cpu_start.ru_stime),
+                          &meter.watched);
   for (Metrics::Recording* one = first_recording.load(std::memory_order_acquire); one != nullptr; one = one->next)
     one->recorder.end(request.abi().thread_id, sample);
 }
@@ -231,7 +209,8 @@ bool Metrics::set_up(Borrowed module) {
 }
 
 void Metrics::start() {
-  if (recording_ != nullptr) return;
+  // With telemetry the collector has the figures; applications see from None that they need not report.
+  if (recording_ != nullptr || !Runtime::get().settings().telemetry.socket.empty()) return;
   const int threads = Runtime::get().settings().threads;
   recording_ = new Recording(threads > 0 ? static_cast<std::size_t>(threads) : 1, base::now().count());
   rusage usage{};

@@ -3,7 +3,7 @@
 
 // mod_wsgi.start_recording_metrics(), request_metrics(), process_metrics(), server_metrics(). Every interpreter that
 // records has a recorder of its own, which sees the requests of the whole process; nothing is counted, and no clock
-// read, before the first one records.
+// read, before the first one records or telemetry begins.
 
 #include "python/cpython.h"
 
@@ -17,12 +17,12 @@
 
 namespace python {
 
-// Does any interpreter record? Any thread.
+// Does any interpreter record, or telemetry? Any thread.
 bool is_recording();
 // A measured request begins, and has ended with this status. With or without the GIL; never waits for another thread
 // that runs Python.
-void record_begin(const Request& request, const RequestMeter& meter);
-void record_end(const Request& request, const RequestMeter& meter, std::uint32_t status);
+void record_begin(const Request& request, RequestMeter& meter);
+void record_end(const Request& request, RequestMeter& meter, std::uint32_t status);
 // In a process that was just forked, while no request runs.
 void restart_recorders();
 

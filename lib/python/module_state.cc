@@ -129,7 +129,8 @@ bool ModuleState::set_up(Attached& attached, const wsgi::InterpreterSettings& se
   compile = attribute("builtins", "compile");
   return raw_file_type && buffered_reader_type && buffered_random_type && format_exception && compile &&
          PySys_SetObject("stdout", stdout_object.get()) == 0 && PySys_SetObject("stderr", stderr_object.get()) == 0 &&
-         restrict_interpreter(attached, restricted_type, settings);
+         restrict_interpreter(attached, restricted_type, settings) &&
+         (Runtime::get().settings().telemetry.socket.empty() || gc_watch.set_up(attached));
 }
 
 bool ModuleState::add_types() {

@@ -12,6 +12,7 @@
 #include "python/attach.h"
 #include "python/client_calls.h"
 #include "python/events.h"
+#include "python/gc_watch.h"
 #include "python/metrics.h"
 #include "python/ref.h"
 #include "wsgi/interpreter_rules.h"
@@ -30,6 +31,7 @@ struct ModuleState {
 
   Events events;
   Metrics metrics;
+  GcWatch gc_watch;  // while telemetry is on
   ClientCalls client_calls;
   Ref active_requests;       // dict: mod_wsgi.active_requests
   Ref request_timeout_type;  // mod_wsgi.RequestTimeout, a BaseException

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "python/request.h"
 
+#include <unistd.h>
+
+#include <charconv>
+
 #include "base/log.h"
 #include "python/runtime.h"
 
@@ -10,6 +14,19 @@ namespace {
 constinit thread_local Request* current_request = nullptr;
 
 }  // namespace
+
+std::string_view environ_value(const gatehouse_request& abi, std::string_view name) {
+  for (std::size_t i = 0; i < abi.environ_count; ++i)
+    if (view(abi.environ[i].name) == name) return view(abi.environ[i].value);
+  return {};
+}
+
+std::int64_t server_pid(const gatehouse_request& abi) {
+  std::int64_t pid = getpid();
+  const std::string_view value = environ_value(abi, "mod_wsgi.server_pid");
+  std::from_chars(value.data(), value.data() + value.size(), pid);
+  return pid;
+}
 
 Request::Request(const gatehouse_request& abi, Interpreter& interpreter)
     : abi_(abi), interpreter_(interpreter), outer_(current_request) {

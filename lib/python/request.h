@@ -30,6 +30,11 @@ class Interpreter;
 inline std::string_view view(const gatehouse_text& text) { return {text.data, text.size}; }
 inline gatehouse_text text(std::string_view view) { return {view.data(), view.size()}; }
 
+// A variable of the environ that the host gave; empty without it.
+std::string_view environ_value(const gatehouse_request& abi, std::string_view name);
+// The httpd process that has the client; this one where the host does not say.
+std::int64_t server_pid(const gatehouse_request& abi);
+
 // Does a host's struct reach as far as a member that was added to it later?
 template <typename Struct, typename Member>
 bool reaches(const Struct& host, const Member& member) {

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "python/request_events.h"
 
-#include <unistd.h>
-
-#include <charconv>
-#include <string_view>
-
 #include "python/dict_builder.h"
 #include "python/exception.h"
 #include "python/interpreter.h"
@@ -22,17 +17,6 @@ DictBuilder payload_of(const Request& request) {
   if (request.id) payload.put("request_id", request.id);
   payload.put("request_data", request.data);
   return payload;
-}
-
-// The httpd child that has the client; this process where the host does not say.
-std::int64_t server_pid(const gatehouse_request& abi) {
-  std::int64_t pid = getpid();
-  for (std::size_t i = 0; i < abi.environ_count; ++i)
-    if (view(abi.environ[i].name) == "mod_wsgi.server_pid") {
-      const std::string_view value = view(abi.environ[i].value);
-      std::from_chars(value.data(), value.data() + value.size(), pid);
-    }
-  return pid;
 }
 
 void put_origin(DictBuilder* payload, const gatehouse_request& abi) {

@@ -10,6 +10,7 @@
 
 #include "base/posix.h"
 #include "python/attach.h"
+#include "python/slow_requests.h"
 
 namespace python {
 
@@ -26,6 +27,7 @@ struct RequestMeter {
   std::uint64_t output_bytes = 0;  // that the application gave
   rusage cpu_start{};              // of the thread
   rusage cpu_finish{};
+  WatchedRequest watched;
 
   std::int64_t application_us() const { return application_finish_us - application_start_us; }
 };

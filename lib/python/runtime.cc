@@ -3,6 +3,9 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "base/log.h"
 #include "base/posix.h"
@@ -12,6 +15,7 @@
 #include "python/python_config.h"
 #include "python/restriction.h"
 #include "python/stacks.h"
+#include "python/telemetry.h"
 #include "wsgi/python_settings.h"
 
 namespace python {
@@ -93,6 +97,7 @@ Settings settings_of(const gatehouse_python& python) {
   settings.pool = python.interpreters > 1 ? python.interpreters : 0;
   settings.runs_exit_functions = python.skip_exit_functions == 0;
   settings.rules = wsgi::rules_of(python);
+  settings.telemetry = wsgi::telemetry_of(python);
   const bool wanted = wsgi::settings_for(settings.rules, settings.process_group, "").free_threading;
   settings.free_threading = wanted && kIsFreeThreaded;
   if (wanted && !kIsFreeThreaded)
@@ -131,12 +136,33 @@ base::Status Runtime::start(const gatehouse_python& python, const gatehouse_host
                        "the main interpreter could not be prepared; its exception is logged"};
   }
   PyEval_SaveThread();
+  if (python.telemetry != nullptr && python.telemetry->after_fork == 0) runtime->begin_telemetry();
   return base::ok();
 }
 
 void Runtime::set_host(const gatehouse_host& host) {
   host_ = &host;
   base::set_log_sink(on_base_log, const_cast<gatehouse_host*>(&host));
+}
+
+void Runtime::begin_telemetry() {
+  constexpr std::int64_t kPythonsOwn = 5000;
+  const gatehouse_server* server = host_->server;
+  wsgi::TelemetryIdentity identity;
+  identity.version =
+      std::to_string(kVersion[0]) + "." + std::to_string(kVersion[1]) + "." + std::to_string(kVersion[2]);
+  identity.python_version = std::string(Py_GetVersion()).substr(0, std::string_view(Py_GetVersion()).find(' '));
+  if (server != nullptr && server->version != nullptr)
+    identity.httpd_version = std::string("Apache/") + server->version;
+  if (server != nullptr) identity.mpm_name = string_or_empty(server->mpm_name);
+  char hostname[256] = "";
+  if (gethostname(hostname, sizeof hostname - 1) == 0) identity.hostname = hostname;
+  identity.process_group = settings_.process_group;
+  identity.in_daemon = !settings_.process_group.empty();
+  const std::int64_t interval = wsgi::settings_for(settings_.rules, settings_.process_group, "").switch_interval_us;
+  identity.switch_interval_us = interval != 0 ? interval : kPythonsOwn;
+  Telemetry::begin(settings_.telemetry, std::move(identity), static_cast<std::size_t>(std::max(settings_.threads, 1)),
+                   interpreters_);
 }
 
 void Runtime::before_fork() {
@@ -165,6 +191,7 @@ void Runtime::after_fork_child(const gatehouse_host& host) {
     log_exception(attached, nullptr, base::Message::kStacks, "faulthandler cannot be used");
   run_fork_subscribers(attached, interpreters_.main().objects.fork_subscribers);
   PyEval_SaveThread();
+  if (!settings_.telemetry.socket.empty()) begin_telemetry();
 }
 
 // CPython clears the other interpreters in the child and hangs or crashes over it (gh-101437, gh-84139,
@@ -181,6 +208,7 @@ void Runtime::application_will_fork() {
 void Runtime::forked_unannounced() {
   if (host_forks_) return;
   is_application_child_ = true;
+  Telemetry::forget();
   if (host_->after_application_fork != nullptr) host_->after_application_fork(host_->context);
 }
 
@@ -194,6 +222,7 @@ void Runtime::publish_signal(int number) {
 }
 
 void Runtime::stop(const char* reason) {
+  if (Telemetry* telemetry = Telemetry::get()) telemetry->stopping(reason);
   interpreters_.for_each([this, reason](Interpreter& interpreter) {
     Attach attach(interpreter);
     become_main_thread(attach.attached());
@@ -205,6 +234,7 @@ void Runtime::stop(const char* reason) {
     flush_stream(attach.attached(), "stdout");
     flush_stream(attach.attached(), "stderr");
   });
+  if (Telemetry* telemetry = Telemetry::get()) telemetry->stopped();
 }
 
 }  // namespace python

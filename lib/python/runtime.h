@@ -16,6 +16,7 @@
 #include "python/interpreter.h"
 #include "wsgi/interpreter_rules.h"
 #include "wsgi/engine_abi.h"
+#include "wsgi/telemetry_records.h"
 
 namespace python {
 
@@ -33,6 +34,7 @@ struct Settings {
   bool free_threading = false;
   bool runs_exit_functions = true;
   std::vector<wsgi::InterpreterRule> rules;
+  wsgi::TelemetrySettings telemetry;
 };
 
 class Runtime {
@@ -69,6 +71,7 @@ class Runtime {
 
  private:
   void set_host(const gatehouse_host& host);
+  void begin_telemetry();
 
   Settings settings_;
   const gatehouse_host* host_ = nullptr;

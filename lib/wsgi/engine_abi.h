@@ -72,6 +72,17 @@ struct gatehouse_rule {
   const char* application_group; /* "" the main interpreter; NULL: any */
 };
 
+/* Who is told what the process does: WSGITelemetryService. Strings. */
+struct gatehouse_telemetry {
+  uint32_t size;
+  int32_t after_fork; /* 1: begins in after_fork_child; 0: in start */
+  const char* socket; /* path of a datagram socket */
+  int64_t interval_us;
+  int64_t slow_us;    /* requests that take longer are told of one by one; -1: none */
+  int32_t user_agent; /* of slow requests: 0 or 1 */
+  int64_t httpd_pid;  /* httpd's parent process */
+};
+
 /* How Python starts in this process. Strings; NULL = not configured. */
 struct gatehouse_python {
   uint32_t size;
@@ -93,6 +104,7 @@ struct gatehouse_python {
   int32_t skip_exit_functions; /* WSGIDestroyInterpreter Off: stop() runs neither threading._shutdown nor atexit */
   int32_t interpreters;        /* > 1: each application group has that many, each with a GIL of its own; thread
                                   thread_id is served by number thread_id modulo interpreters */
+  const struct gatehouse_telemetry* telemetry; /* NULL: none */
 };
 
 /* The httpd that serves: what module apache tells. Strings; NULL = not known. */
@@ -309,6 +321,12 @@ struct gatehouse_call {
                  size_t count);
 };
 
+/* How far the end of a process has come. */
+enum gatehouse_end {
+  GATEHOUSE_ENDS_SOON = 1, /* it takes no more requests */
+  GATEHOUSE_ENDS_NOW = 2   /* without stop(), whatever still runs */
+};
+
 struct gatehouse_engine_table {
   uint32_t size;
   uint32_t abi;               /* GATEHOUSE_ENGINE_ABI */
@@ -354,6 +372,9 @@ struct gatehouse_engine_table {
   /* The same of the main interpreter only, without any GIL, for a process that hangs and is about to end. On the
    * thread that called start; does not block. After after_fork_child only. */
   void (*stacks_of_hung)(void);
+  /* Tells telemetry of the process's end and its reason, a string. stop() says so, too, if nobody has. Any thread; does
+   * not block. */
+  void (*announce)(enum gatehouse_end end, const char* reason);
 };
 
 /* The one exported symbol of an engine. NULL when abi is not the engine's. */

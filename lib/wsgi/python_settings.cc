@@ -54,6 +54,11 @@ std::string encode(const PythonSettings& settings) {
     put_group(writer, rule.process_group);
     put_group(writer, rule.application_group);
   }
+  put_text(writer, settings.telemetry.socket);
+  writer.i64(settings.telemetry.interval_us);
+  writer.i64(settings.telemetry.slow_us);
+  writer.u8(settings.telemetry.user_agent ? 1 : 0);
+  writer.i64(settings.telemetry.httpd_pid);
   return bytes;
 }
 
@@ -76,12 +81,25 @@ base::Result<PythonSettings> decode_python_settings(std::span<const std::byte> b
     rule.application_group = get_group(reader);
     settings.rules.push_back(std::move(rule));
   }
+  settings.telemetry.socket = get_text(reader);
+  settings.telemetry.interval_us = reader.i64();
+  settings.telemetry.slow_us = reader.i64();
+  settings.telemetry.user_agent = reader.u8() == 1;
+  settings.telemetry.httpd_pid = reader.i64();
   if (ours && reader.ok() && reader.remaining() == 0) return settings;
   return base::Error{base::Message::kDaemonStart, 0,
                      "the settings of Python are malformed: module and gatehoused are of two versions"};
 }
 
-PythonSettingsView::PythonSettingsView(const PythonSettings& settings) : settings_(settings) {
+PythonSettingsView::PythonSettingsView(const PythonSettings& settings, bool forks)
+    : settings_(settings),
+      telemetry_{sizeof telemetry_,
+                 forks ? 1 : 0,
+                 settings.telemetry.socket.c_str(),
+                 settings.telemetry.interval_us,
+                 settings.telemetry.slow_us,
+                 settings.telemetry.user_agent ? 1 : 0,
+                 settings.telemetry.httpd_pid} {
   for (const std::string& warning : settings.warnings) warnings_.push_back(warning.c_str());
   for (const InterpreterRule& rule : settings.rules)
     rules_.push_back({static_cast<std::uint32_t>(rule.setting), rule.number, rule.text.c_str(),
@@ -97,6 +115,7 @@ void PythonSettingsView::fill(gatehouse_python* python) const {
   python->rules = rules_.data();
   python->rules_count = rules_.size();
   python->skip_exit_functions = settings_.runs_exit_functions ? 0 : 1;
+  python->telemetry = settings_.telemetry.socket.empty() ? nullptr : &telemetry_;
 }
 
 std::vector<InterpreterRule> rules_of(const gatehouse_python& python) {
@@ -107,6 +126,18 @@ std::vector<InterpreterRule> rules_of(const gatehouse_python& python) {
                      optional_text(rule.process_group), optional_text(rule.application_group)});
   }
   return rules;
+}
+
+TelemetrySettings telemetry_of(const gatehouse_python& python) {
+  TelemetrySettings settings;
+  const gatehouse_telemetry* telemetry = python.telemetry;
+  if (telemetry == nullptr) return settings;
+  settings.socket = telemetry->socket;
+  settings.interval_us = telemetry->interval_us;
+  settings.slow_us = telemetry->slow_us;
+  settings.user_agent = telemetry->user_agent != 0;
+  settings.httpd_pid = telemetry->httpd_pid;
+  return settings;
 }
 
 }  // namespace wsgi

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "wsgi/engine_abi.h"
 #include "wsgi/interpreter_rules.h"
+#include "wsgi/telemetry_records.h"
 
 namespace wsgi {
 
@@ -23,6 +24,7 @@ struct PythonSettings {
   std::vector<std::string> warnings;  // -W options
   bool runs_exit_functions = true;    // at the end: threading._shutdown and atexit
   std::vector<InterpreterRule> rules;
+  TelemetrySettings telemetry;
 };
 
 // For gatehoused's standard start. decode refuses (kDaemonStart) what another version has encoded.
@@ -32,7 +34,8 @@ base::Result<PythonSettings> decode_python_settings(std::span<const std::byte> b
 // Settings in the engine's terms. Its own texts and those of settings, which must outlive it, are pointed to.
 class PythonSettingsView {
  public:
-  explicit PythonSettingsView(const PythonSettings& settings);
+  // forks: the process that starts Python forks those that serve.
+  PythonSettingsView(const PythonSettings& settings, bool forks);
   PythonSettingsView(const PythonSettingsView&) = delete;
   PythonSettingsView& operator=(const PythonSettingsView&) = delete;
 
@@ -43,9 +46,11 @@ class PythonSettingsView {
   const PythonSettings& settings_;
   std::vector<const char*> warnings_;
   std::vector<gatehouse_rule> rules_;
+  gatehouse_telemetry telemetry_;
 };
 
-// The rules that an engine is given, in our terms again.
+// What an engine is given, in our terms again.
 std::vector<InterpreterRule> rules_of(const gatehouse_python& python);
+TelemetrySettings telemetry_of(const gatehouse_python& python);
 
 }  // namespace wsgi

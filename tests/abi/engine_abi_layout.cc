@@ -32,7 +32,16 @@ static_assert(offsetof(gatehouse_rule, text) == 16);
 static_assert(offsetof(gatehouse_rule, process_group) == 24);
 static_assert(offsetof(gatehouse_rule, application_group) == 32);
 
-static_assert(sizeof(gatehouse_python) == 112);
+static_assert(sizeof(gatehouse_telemetry) == 48);
+static_assert(offsetof(gatehouse_telemetry, size) == 0);
+static_assert(offsetof(gatehouse_telemetry, after_fork) == 4);
+static_assert(offsetof(gatehouse_telemetry, socket) == 8);
+static_assert(offsetof(gatehouse_telemetry, interval_us) == 16);
+static_assert(offsetof(gatehouse_telemetry, slow_us) == 24);
+static_assert(offsetof(gatehouse_telemetry, user_agent) == 32);
+static_assert(offsetof(gatehouse_telemetry, httpd_pid) == 40);
+
+static_assert(sizeof(gatehouse_python) == 120);
 static_assert(offsetof(gatehouse_python, size) == 0);
 static_assert(offsetof(gatehouse_python, executable) == 8);
 static_assert(offsetof(gatehouse_python, home) == 16);
@@ -50,6 +59,7 @@ static_assert(offsetof(gatehouse_python, rules) == 88);
 static_assert(offsetof(gatehouse_python, rules_count) == 96);
 static_assert(offsetof(gatehouse_python, skip_exit_functions) == 104);
 static_assert(offsetof(gatehouse_python, interpreters) == 108);
+static_assert(offsetof(gatehouse_python, telemetry) == 112);
 
 static_assert(sizeof(gatehouse_server) == 48);
 static_assert(offsetof(gatehouse_server, size) == 0);
@@ -168,7 +178,7 @@ static_assert(offsetof(gatehouse_call, argument_count) == 40);
 static_assert(offsetof(gatehouse_call, ssl_variable) == 48);
 static_assert(offsetof(gatehouse_call, answer) == 56);
 
-static_assert(sizeof(gatehouse_engine_table) == 136);
+static_assert(sizeof(gatehouse_engine_table) == 144);
 static_assert(offsetof(gatehouse_engine_table, size) == 0);
 static_assert(offsetof(gatehouse_engine_table, abi) == 4);
 static_assert(offsetof(gatehouse_engine_table, python_version) == 8);
@@ -187,6 +197,7 @@ static_assert(offsetof(gatehouse_engine_table, interrupt) == 104);
 static_assert(offsetof(gatehouse_engine_table, probe) == 112);
 static_assert(offsetof(gatehouse_engine_table, stacks) == 120);
 static_assert(offsetof(gatehouse_engine_table, stacks_of_hung) == 128);
+static_assert(offsetof(gatehouse_engine_table, announce) == 136);
 
 // What travels as a number keeps its number.
 static_assert(GATEHOUSE_LOG_CRITICAL == 2 && GATEHOUSE_LOG_ERROR == 3 && GATEHOUSE_LOG_WARNING == 4 &&
@@ -201,4 +212,5 @@ static_assert(GATEHOUSE_COMPLETE == 0 && GATEHOUSE_FAILED == 1 && GATEHOUSE_TRUN
 static_assert(GATEHOUSE_ANSWER_MISSING == 0 && GATEHOUSE_ANSWER_RAISED == 1 && GATEHOUSE_ANSWER_NONE == 2 &&
               GATEHOUSE_ANSWER_TRUE == 3 && GATEHOUSE_ANSWER_FALSE == 4 && GATEHOUSE_ANSWER_TEXT == 5 &&
               GATEHOUSE_ANSWER_BYTES == 6 && GATEHOUSE_ANSWER_LIST == 7 && GATEHOUSE_ANSWER_OTHER == 8);
+static_assert(GATEHOUSE_ENDS_SOON == 1 && GATEHOUSE_ENDS_NOW == 2);
 static_assert(GATEHOUSE_CALL_LIST == 1u << 0 && GATEHOUSE_CALL_SSL == 1u << 1);

@@ -2,16 +2,21 @@
 #include "tests/engine/scenarios.h"
 
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <iterator>
 #include <map>
+#include <set>
 #include <thread>
+#include <utility>
 
 #include "tests/engine/fake_host.h"
 
@@ -284,6 +289,84 @@ int pool(const std::string&) {
   return 0;
 }
 
+// A collector's end of telemetry: kinds and process numbers of what came.
+class Collector {
+ public:
+  explicit Collector(const std::string& path) : socket_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    thread_ = std::thread([this] {
+      unsigned char datagram[8192];
+      while (recv(socket_, datagram, sizeof datagram, 0) >= 24) {
+        kinds_.insert(datagram[5]);
+        pid_t pid;
+        std::memcpy(&pid, datagram + 8, sizeof pid);
+        pids_.insert(pid);
+      }
+    });
+  }
+  // Ends it.
+  void stop() {
+    shutdown(socket_, SHUT_RDWR);
+    thread_.join();
+  }
+  const std::set<int>& kinds() const { return kinds_; }
+  const std::set<pid_t>& pids() const { return pids_; }
+
+ private:
+  const int socket_;
+  std::thread thread_;
+  std::set<int> kinds_;
+  std::set<pid_t> pids_;
+};
+
+int telemetry(const std::string&) {
+  Site site;
+  const std::string path = site.path("telemetry");
+  Collector collector(path);
+  gatehouse_python python = ordinary();
+  const gatehouse_telemetry all = {sizeof all, 0, path.c_str(), 100'000, 0, 1, 1};
+  python.telemetry = &all;
+  if (start(python) != 0) return 1;
+  for (const char* interpreter : {"", "sub"}) {
+    site.interpreter = interpreter;
+    site.application("import gc, time\ngc.collect()\ntime.sleep(0.3)\nstart_response('200 OK', [])\nreturn [b'']");
+    site.get();
+  }
+  engine().announce(GATEHOUSE_ENDS_SOON, "done");
+  engine().stop("done");
+  collector.stop();
+  const char* separator = "";
+  for (const int kind : collector.kinds()) std::printf("%s%d", std::exchange(separator, " "), kind);
+  std::printf("\n");
+  return collector.pids() == std::set{getpid()} ? 0 : 1;
+}
+
+int telemetry_of_fork(const std::string&) {
+  Site site;
+  const std::string path = site.path("telemetry");
+  Collector collector(path);
+  gatehouse_python python = ordinary();
+  const gatehouse_telemetry all = {sizeof all, 0, path.c_str(), 50'000, 0, 0, 1};
+  python.telemetry = &all;
+  if (start(python) != 0) return 1;
+  site.application(
+      "import os, time\npid = os.fork()\n"
+      "if pid: os.waitpid(pid, 0)\nelse: time.sleep(0.3)\n"
+      "start_response('200 OK', [])\nreturn [b'']");
+  site.get();
+  if (application_forks() > 0) {
+    engine().announce(GATEHOUSE_ENDS_NOW, "child");
+    _exit(0);
+  }
+  collector.stop();
+  std::printf("%s\n", collector.pids() == std::set{getpid()} ? "one process" : "several");
+  std::fflush(stdout);
+  _exit(0);
+}
+
 int stop(const std::string&) {
   Site site;
   if (start(ordinary()) != 0) return 1;
@@ -385,6 +468,8 @@ const std::map<std::string, std::function<int(const std::string&)>>& scenarios()
       {"fork-workers", fork_workers},
       {"load-ahead", load_ahead},
       {"rules", rules},
+      {"telemetry", telemetry},
+      {"telemetry_of_fork", telemetry_of_fork},
       {"pool", pool},
       {"stop", stop},
       {"companion-package", companion_package},

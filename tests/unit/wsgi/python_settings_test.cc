@@ -20,6 +20,7 @@ PythonSettings full_settings() {
   settings.rules = {{GATEHOUSE_SWITCH_INTERVAL, 5000, "", std::nullopt, std::nullopt},
                     {GATEHOUSE_PYTHON_PATH, 0, "/a:/b", "", "admin"},
                     {GATEHOUSE_OWN_GIL, 1, "", "shop", std::nullopt}};
+  settings.telemetry = {"/run/telemetry.sock", 2'500'000, 0, true, 77};
   return settings;
 }
 
@@ -37,6 +38,7 @@ TEST(PythonSettings, ComeBackFromTheirBytes) {
   STRCMP_EQUAL("random", back->hash_seed.c_str());
   CHECK((back->warnings == settings.warnings));
   CHECK((back->rules == settings.rules));
+  CHECK((back->telemetry == settings.telemetry));
 }
 
 TEST(PythonSettings, AnyPrefixAndAnyFurtherByteIsRefused) {
@@ -49,7 +51,7 @@ TEST(PythonSettings, AnyPrefixAndAnyFurtherByteIsRefused) {
 
 TEST(PythonSettings, TheEngineIsGivenWhatTheySay) {
   const PythonSettings settings = full_settings();
-  const wsgi::PythonSettingsView view(settings);
+  const wsgi::PythonSettingsView view(settings, true);
   gatehouse_python python{};
   view.fill(&python);
   LONGS_EQUAL(2, python.optimize);
@@ -59,15 +61,18 @@ TEST(PythonSettings, TheEngineIsGivenWhatTheySay) {
   LONGS_EQUAL(2, python.warnings_count);
   STRCMP_EQUAL("ignore::UserWarning", python.warnings[1]);
   CHECK((wsgi::rules_of(python) == settings.rules));
+  CHECK((wsgi::telemetry_of(python) == settings.telemetry));
+  LONGS_EQUAL(1, python.telemetry->after_fork);
 }
 
 TEST(PythonSettings, UnsetOnesLeaveThingsToPython) {
   const PythonSettings settings;
-  const wsgi::PythonSettingsView view(settings);
+  const wsgi::PythonSettingsView view(settings, true);
   gatehouse_python python{};
   view.fill(&python);
   LONGS_EQUAL(1, python.write_bytecode);
   LONGS_EQUAL(0, python.skip_exit_functions);
   POINTERS_EQUAL(nullptr, python.hash_seed);
+  POINTERS_EQUAL(nullptr, python.telemetry);
   LONGS_EQUAL(0, python.warnings_count + python.rules_count);
 }
