@@ -85,12 +85,14 @@ MODULE_PURE = \
   module/chroot_path.cc \
   module/doctor_rules.cc \
   module/group_names.cc \
+  module/group_queue.cc \
   module/kept_channels.cc \
   module/option_reader.cc \
   module/respawn.cc \
   module/response_reader.cc \
   module/script_owner.cc \
-  module/url_match.cc
+  module/url_match.cc \
+  module/waiting_counts.cc
 module_pure = $(MODULE_PURE:%.cc=$(BUILD)/obj/%.o)
 
 products = \

@@ -26,32 +26,35 @@ void put_over(int fd, int number) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Intake>> Intake::create(int queue) {
+base::Result<std::unique_ptr<Intake>> Intake::create(Queues queues) {
   base::Result<std::pair<base::UniqueFd, base::UniqueFd>> pair = base::socket_pair(SOCK_SEQPACKET);
   if (!pair) return pair.error();
   base::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   base::UniqueFd stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  std::unique_ptr<Intake> intake(new Intake(queue, std::move(pair->first), std::move(epoll), std::move(stop)));
+  std::unique_ptr<Intake> intake(new Intake(queues, std::move(pair->first), std::move(epoll), std::move(stop)));
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.fd = intake->stop_.get();
-  if (epoll_ctl(intake->epoll_.get(), EPOLL_CTL_ADD, intake->stop_.get(), &event) != 0 || !intake->watch_queue())
+  if (epoll_ctl(intake->epoll_.get(), EPOLL_CTL_ADD, intake->stop_.get(), &event) != 0 ||
+      !intake->watch(queues.normal) || (queues.priority >= 0 && !intake->watch(queues.priority)))
     return base::os_error(base::Message::kSystemCall, "the group's queue cannot be watched");
   return intake;
 }
 
-bool Intake::watch_queue() {
+bool Intake::watch(int queue) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLEXCLUSIVE;
-  event.data.fd = queue_;
-  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, queue_, &event) == 0;
+  event.data.fd = queue;
+  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, queue, &event) == 0;
 }
 
-void Intake::requeue() {
+void Intake::watch_not(int queue) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue, nullptr); }
+
+void Intake::requeue(int queue) {
   const base::MutexLock lock(place_);
-  if (closed_.load() || paused_) return;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue_, nullptr);
-  watch_queue();
+  if (closed_.load() || paused_ != 0) return;
+  watch_not(queue);
+  watch(queue);
 }
 
 Intake::Taken Intake::take(wire::Ticket* ticket, int* channel) {
@@ -62,25 +65,32 @@ Intake::Taken Intake::take(wire::Ticket* ticket, int* channel) {
     waiting_.fetch_sub(1, std::memory_order_relaxed);
     if (closed_.load()) return Taken::kEnd;
     if (ready <= 0) continue;
-    if (event.data.fd != queue_) {
+    if (!is_queue(event.data.fd)) {
       *channel = event.data.fd;
       if (kept_.begin(*channel)) return Taken::kNext;
       continue;
     }
-    const Receipt receipt = receive_ticket(ticket, channel);
+    const Receipt receipt = receive_any(ticket, channel);
     if (receipt == Receipt::kTicket) return Taken::kTicket;
     if (receipt == Receipt::kEnd) return Taken::kEnd;
   }
 }
 
-Intake::Receipt Intake::receive_ticket(wire::Ticket* ticket, int* channel) {
+// Both queues end together, with the last httpd child: the lane's end is told by the other's.
+Intake::Receipt Intake::receive_any(wire::Ticket* ticket, int* channel) {
+  if (queues_.priority >= 0 && receive_ticket(queues_.priority, ticket, channel) == Receipt::kTicket)
+    return Receipt::kTicket;
+  return receive_ticket(queues_.normal, ticket, channel);
+}
+
+Intake::Receipt Intake::receive_ticket(int queue, wire::Ticket* ticket, int* channel) {
   std::array<std::byte, wire::kTicketSize> bytes;
   base::UniqueFd arrived;
-  const ssize_t got = base::receive_with_fd(queue_, bytes, &arrived, MSG_DONTWAIT);
+  const ssize_t got = base::receive_with_fd(queue, bytes, &arrived, MSG_DONTWAIT);
   const int failure = errno;
   if (got < 0 && failure == EAGAIN) return Receipt::kNothing;
   if (got > 0 && arrived.valid() && wire::decode({bytes.data(), static_cast<std::size_t>(got)}, ticket)) {
-    requeue();
+    requeue(queue);
     *channel = arrived.release();
     return Receipt::kTicket;
   }
@@ -89,30 +99,34 @@ Intake::Receipt Intake::receive_ticket(wire::Ticket* ticket, int* channel) {
     return Receipt::kEnd;
   }
   // An empty message reads like end-of-file.
-  if (got == 0 && has_ended()) return Receipt::kEnd;
+  if (got == 0 && has_ended(queue)) return Receipt::kEnd;
   base::log(base::Message::kTicketBroken, "a ticket of %zd bytes was dropped: %s", got,
             got < 0 ? "its descriptor did not arrive" : "malformed, or without a descriptor");
   usleep(static_cast<useconds_t>(kPause.count()));
   return Receipt::kNothing;
 }
 
-bool Intake::has_ended() const {
-  return closed_.load() || (base::wait_for(queue_, 0, base::Deadline::at(base::now())) & (POLLHUP | POLLNVAL)) != 0;
+bool Intake::has_ended(int queue) const {
+  return closed_.load() || (base::wait_for(queue, 0, base::Deadline::at(base::now())) & (POLLHUP | POLLNVAL)) != 0;
 }
 
-void Intake::pause() {
+void Intake::pause(Cause cause) {
   const base::MutexLock lock(place_);
-  if (closed_.load() || paused_) return;
-  paused_ = true;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue_, nullptr);
+  const unsigned before = paused_;
+  paused_ |= cause;
+  if (closed_.load() || before != 0) return;
+  watch_not(queues_.normal);
+  if (queues_.priority >= 0) watch_not(queues_.priority);
 }
 
 // Whatever has come meanwhile is seen by the set when the queue is put in.
-void Intake::resume() {
+void Intake::resume(Cause cause) {
   const base::MutexLock lock(place_);
-  if (closed_.load() || !paused_) return;
-  paused_ = false;
-  watch_queue();
+  if (paused_ == 0) return;
+  paused_ &= ~unsigned{cause};
+  if (closed_.load() || paused_ != 0) return;
+  watch(queues_.normal);
+  if (queues_.priority >= 0) watch(queues_.priority);
 }
 
 void Intake::close() {
@@ -120,8 +134,11 @@ void Intake::close() {
   {
     // The set watches what the number stands for now, and would go on doing so.
     const base::MutexLock lock(place_);
-    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue_, nullptr);
-    put_over(dead_end_.get(), queue_);
+    for (const int queue : {queues_.normal, queues_.priority}) {
+      if (queue < 0) continue;
+      watch_not(queue);
+      put_over(dead_end_.get(), queue);
+    }
   }
   eventfd_write(stop_.get(), 1);
   kept_.stop();
@@ -129,7 +146,8 @@ void Intake::close() {
 
 void Intake::close_after_fork() {
   closed_.store(true);
-  put_over(dead_end_.get(), queue_);
+  put_over(dead_end_.get(), queues_.normal);
+  if (queues_.priority >= 0) put_over(dead_end_.get(), queues_.priority);
   put_over(dead_end_.get(), epoll_.get());
   kept_.cover(dead_end_.get());
 }

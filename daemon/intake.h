@@ -5,6 +5,8 @@
 // One epoll set a worker. The queue is in it with EPOLLEXCLUSIVE, so that a ticket wakes one thread of one worker. The
 // kernel asks the workers in the order in which they put the queue into their sets, and always the first one first;
 // so a worker that has taken a ticket puts it in again, behind the others. Then the tickets go round.
+// With a priority lane, a thread that is woken for either looks into the lane first, then into the queue: who was woken
+// for a ticket that another has taken must not leave the other's ticket behind.
 
 #include <atomic>
 #include <cstddef>
@@ -14,6 +16,7 @@
 #include "base/posix.h"
 #include "base/result.h"
 #include "daemon/kept_channels.h"
+#include "daemon/queues.h"
 #include "wire/message.h"
 
 namespace gatehoused {
@@ -26,8 +29,8 @@ class Intake {
     kEnd    // nothing will come any more: close() was called, or the last httpd child has gone
   };
 
-  // queue: the descriptor's number; it stays the caller's, and close() puts another socket under that number.
-  static base::Result<std::unique_ptr<Intake>> create(int queue);
+  // queues: the descriptors stay the caller's, and close() puts another socket under their numbers.
+  static base::Result<std::unique_ptr<Intake>> create(Queues queues);
 
   // Blocks until there is something or an end. *channel: of the ticket, the caller's; or the kept one. A broken ticket
   // is logged and skipped. Any thread.
@@ -37,11 +40,15 @@ class Intake {
   // Threads that wait in take(). A hint.
   std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
-  // Takes no tickets for now: they stay in the queue for others. A take() that has been woken for one takes it, for
-  // nobody else was. Any thread, any number of times.
-  void pause();
-  // The end of pause(), unless close() was called.
-  void resume();
+  enum Cause : unsigned {
+    kOldCode = 1,  // new code is being loaded
+    kLockHeld = 2  // Python's lock cannot be got
+  };
+  // Takes no tickets as long as there is a cause: they stay in the queue for others. A take() that has been woken for
+  // one takes it, for nobody else was. Any thread, any number of times.
+  void pause(Cause cause);
+  // The end of this cause. Nothing after close().
+  void resume(Cause cause);
 
   // Leaves the queue: every take(), waiting or to come, returns kEnd unless it has something already; idle channels are
   // closed. Any thread, any number of times.
@@ -54,25 +61,28 @@ class Intake {
   int dead_end() const { return dead_end_.get(); }
 
  private:
-  Intake(int queue, base::UniqueFd dead_end, base::UniqueFd epoll, base::UniqueFd stop)
-      : queue_(queue),
+  Intake(Queues queues, base::UniqueFd dead_end, base::UniqueFd epoll, base::UniqueFd stop)
+      : queues_(queues),
         dead_end_(std::move(dead_end)),
         epoll_(std::move(epoll)),
         stop_(std::move(stop)),
         kept_(epoll_.get()) {}
-  bool watch_queue();
-  void requeue();
+  bool is_queue(int fd) const { return fd == queues_.normal || fd == queues_.priority; }
+  bool watch(int queue);
+  void watch_not(int queue);
+  void requeue(int queue);
   enum class Receipt { kTicket, kNothing, kEnd };
-  Receipt receive_ticket(wire::Ticket* ticket, int* channel);
-  bool has_ended() const;
+  Receipt receive_any(wire::Ticket* ticket, int* channel);
+  Receipt receive_ticket(int queue, wire::Ticket* ticket, int* channel);
+  bool has_ended(int queue) const;
 
-  const int queue_;
+  const Queues queues_;
   base::UniqueFd dead_end_;
   base::UniqueFd epoll_;
   base::UniqueFd stop_;  // eventfd, for ever readable after close()
   KeptChannels kept_;
-  base::Mutex place_;  // of the queue in the set
-  bool paused_ GH_GUARDED_BY(place_) = false;
+  base::Mutex place_;                          // of the queues in the set
+  unsigned paused_ GH_GUARDED_BY(place_) = 0;  // a bit for each cause
   std::atomic<std::size_t> waiting_ = 0;
   std::atomic<bool> closed_ = false;
 };

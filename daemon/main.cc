@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // gatehoused: executed by httpd's parent, one for each process group and generation, as {"gatehoused",
-// "supervise"} with descriptors 1 and 2 = error log, 3 = control, 4 = read end of the queue, 5 = succession.
+// "supervise"} with descriptors 1 and 2 = error log, 3 = control, 4 = read end of the queue, 5 = succession, 6 = read
+// end of the priority lane if the launch says that there is one.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -26,6 +27,7 @@ namespace {
 constexpr int kControl = 3;
 constexpr int kQueue = 4;
 constexpr int kSuccession = 5;
+constexpr int kPriority = 6;
 constexpr std::uint32_t kMaxLaunch = 4u << 20;
 
 bool is_socket(int fd) {
@@ -65,7 +67,7 @@ void unblock_signals() {
 
 int supervise() {
   base::UniqueFd control(kControl);
-  base::UniqueFd queue(kQueue);
+  gatehoused::QueueEnds queues{base::UniqueFd(kQueue), {}};
   base::UniqueFd succession(kSuccession);
   for (int fd : {kControl, kQueue, kSuccession}) fcntl(fd, F_SETFD, FD_CLOEXEC);
   const base::Result<wire::Launch> launch = read_launch(control.get());
@@ -73,9 +75,13 @@ int supervise() {
     base::log(launch.error());
     return 1;
   }
+  if (launch->has_priority_lane) {
+    queues.priority = base::UniqueFd(kPriority);
+    fcntl(kPriority, F_SETFD, FD_CLOEXEC);
+  }
   gatehoused::set_log_level(static_cast<base::Level>(launch->log_level));
   base::Result<gatehoused::Supervisor> supervisor =
-      gatehoused::Supervisor::create(launch.value(), std::move(control), std::move(queue), std::move(succession));
+      gatehoused::Supervisor::create(launch.value(), std::move(control), std::move(queues), std::move(succession));
   if (!supervisor) {
     base::log(supervisor.error());
     return 1;

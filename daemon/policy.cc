@@ -45,8 +45,7 @@ Micros time_to_finish(Ending ending, const wire::GroupSpec& spec) {
 }
 
 Micros time_to_retire(const wire::GroupSpec& spec) {
-  static const std::int64_t unset = wire::GroupSpec().graceful_timeout;
-  return spec.graceful_timeout == unset ? kLeavingLimit : Micros(spec.graceful_timeout);
+  return wire::is_given(spec, "graceful-timeout") ? Micros(spec.graceful_timeout) : kLeavingLimit;
 }
 
 }  // namespace gatehoused

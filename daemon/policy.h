@@ -64,7 +64,7 @@ enum class Ending {
 };
 // How long a worker may take to finish what it holds.
 Micros time_to_finish(Ending ending, const wire::GroupSpec& spec);
-// The same for one that a newer generation has replaced: graceful-timeout=, or kLeavingLimit where it is not set.
+// The same for one that a newer generation has replaced: graceful-timeout=, or kLeavingLimit where it is not given.
 Micros time_to_retire(const wire::GroupSpec& spec);
 
 }  // namespace gatehoused

@@ -596,8 +596,21 @@ void SessionBuffers::shrink() {
   if (output_.capacity() > kKeptMemory) output_ = std::string();
 }
 
+namespace {
+
+// Past its deadline, or its child has hung up, because the client has gone. Only a ticket that has waited is worth the
+// system call.
+bool is_too_late(const wire::Ticket& ticket, int channel) {
+  const std::int64_t now = base::now().count();
+  if (ticket.deadline_us != 0 && now >= ticket.deadline_us) return true;
+  if (now - ticket.sent_us < wire::kMayBeWithdrawn.count()) return false;
+  return (base::wait_for(channel, POLLRDHUP, base::Deadline::at(base::Micros(0))) & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+}  // namespace
+
 Served serve_ticket(const SessionContext& context, const wire::Ticket& ticket, int channel, SessionBuffers* buffers) {
-  if (ticket.deadline_us != 0 && base::now().count() >= ticket.deadline_us) return Served::kDone;
+  if (is_too_late(ticket, channel)) return Served::kDone;
   const Served served = Session(context, ticket.request, channel, buffers).run(0);
   buffers->shrink();
   return served;

@@ -64,7 +64,7 @@ enum class Served {
 };
 
 // Serves one ticket from start to end. Blocks; each wait for the child is bounded by socket-timeout. A ticket past its
-// deadline is dropped unstarted. Garbage on the channel is logged and ends it.
+// deadline, or that its child has given up, is dropped unstarted. Garbage on the channel is logged and ends it.
 Served serve_ticket(const SessionContext& context, const wire::Ticket& ticket, int channel, SessionBuffers* buffers);
 
 // Serves the request that has come on a kept channel; kKept at once when none has.

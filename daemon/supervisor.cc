@@ -32,7 +32,7 @@ constexpr std::size_t kMostLoaded = 1024;
 
 double seconds(Micros duration) { return static_cast<double>(duration.count()) / 1e6; }
 
-// How long the first ticket of the queue has waited; it stays there, and its descriptor with it.
+// How long the first ticket of a queue has waited; it stays there, and its descriptor with it.
 Micros longest_wait(int queue) {
   std::array<std::byte, wire::kTicketSize> bytes;
   wire::Ticket ticket;
@@ -53,7 +53,7 @@ std::string text_of_wait_status(int status) {
   return text;
 }
 
-base::Result<Supervisor> Supervisor::create(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue,
+base::Result<Supervisor> Supervisor::create(const wire::Launch& launch, base::UniqueFd control, QueueEnds queues,
                                             base::UniqueFd succession) {
   // Orphaned workers become children of the supervisor, so that it sees their end.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -66,15 +66,15 @@ base::Result<Supervisor> Supervisor::create(const wire::Launch& launch, base::Un
   const std::size_t threads = static_cast<std::size_t>(std::max<std::int64_t>(launch.spec.threads, 1));
   base::Result<SlotTable> slots = SlotTable::create(slots_for(processes), threads);
   if (!slots) return slots.error();
-  return Supervisor(launch, std::move(control), std::move(queue), std::move(succession), std::move(signals).value(),
+  return Supervisor(launch, std::move(control), std::move(queues), std::move(succession), std::move(signals).value(),
                     std::move(slots).value());
 }
 
-Supervisor::Supervisor(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue,
-                       base::UniqueFd succession, SignalPipe signals, SlotTable slots)
+Supervisor::Supervisor(const wire::Launch& launch, base::UniqueFd control, QueueEnds queues, base::UniqueFd succession,
+                       SignalPipe signals, SlotTable slots)
     : launch_(launch),
       control_(std::move(control)),
-      queue_(std::move(queue)),
+      queues_(std::move(queues)),
       succession_(std::move(succession)),
       signals_(std::move(signals)),
       slots_(std::move(slots)),
@@ -94,9 +94,11 @@ void Supervisor::run() {
 // --- What arrives
 
 void Supervisor::wait_and_handle() {
+  const auto tickets = static_cast<short>(refusing() ? POLLIN : 0);
   std::vector<pollfd> events = {{control_.get(), POLLIN, 0},
                                 {signals_.fd(), POLLIN, 0},
-                                {queue_ended_ ? -1 : queue_.get(), static_cast<short>(refusing() ? POLLIN : 0), 0},
+                                {queue_ended_ ? -1 : queues_.normal.get(), tickets, 0},
+                                {queue_ended_ || tickets == 0 ? -1 : queues_.priority.get(), tickets, 0},
                                 {successor_.get(), POLLIN, 0}};
   const std::size_t fixed = events.size();
   for (const Brood& brood : broods_) events.push_back({brood.reports(), POLLIN, 0});
@@ -110,8 +112,8 @@ void Supervisor::wait_and_handle() {
   for (std::size_t i = lines; i < events.size(); ++i)
     if (events[i].revents != 0) on_line(i - lines);
   if (events[1].revents != 0) on_signals();
-  if (events[2].revents != 0) on_queue();
-  if (events[3].revents != 0) on_successor();
+  if ((events[2].revents | events[3].revents) != 0) on_queue();
+  if (events[4].revents != 0) on_successor();
   if (events[0].revents != 0) on_control();
 }
 
@@ -214,7 +216,8 @@ void Supervisor::on_stale(std::size_t slot, const ScriptChange& change) {
 void Supervisor::on_queue() {
   for (int i = 0; refusing() && i < kBurst; ++i) {
     const std::string reason = "group '" + launch_.spec.name + "' cannot start; the server's error log says why";
-    switch (turn_away_one(queue_.get(), reason)) {
+    if (turn_away_one(queues_.priority.get(), reason) == TurnedAway::kOne) continue;
+    switch (turn_away_one(queues_.normal.get(), reason)) {
       case TurnedAway::kOne:
         continue;
       case TurnedAway::kNone:
@@ -414,7 +417,7 @@ void Supervisor::start_generation() {
   if (preload_unsafe_ || launch_.spec.interpreters > 1) plan.before_fork = false;
   if (plan.is_retry) plan.not_before = base::Deadline::after(load_delay(changes_.failures()));
   base::Result<Brood> brood =
-      Brood::hatch({&launch_, nullptr, &slots_, queue_.get(), -1, -1, -1}, std::move(plan), next_brood_++);
+      Brood::hatch({&launch_, nullptr, &slots_, queues_.get(), -1, -1, -1}, std::move(plan), next_brood_++);
   if (brood) return broods_.push_back(std::move(brood).value());
   base::log(brood.error());
   start_failed_ = now == nullptr;
@@ -496,7 +499,8 @@ void Supervisor::relieve() {
 }
 
 Load Supervisor::load_of(const Brood& brood) {
-  Load load{longest_wait(queue_.get()), ready_workers_of(brood), 0};
+  Load load{std::max(longest_wait(queues_.normal.get()), longest_wait(queues_.priority.get())), ready_workers_of(brood),
+            0};
   for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
     if (workers_[slot].state != Worker::State::kTaking || workers_[slot].brood != brood.id()) continue;
     for (const ThreadSlot& thread : slots_.threads_of(slot))

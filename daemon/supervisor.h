@@ -14,6 +14,7 @@
 #include "daemon/brood.h"
 #include "daemon/death.h"
 #include "daemon/policy.h"
+#include "daemon/queues.h"
 #include "daemon/scaling.h"
 #include "daemon/signal_pipe.h"
 #include "daemon/slots.h"
@@ -30,9 +31,9 @@ inline constexpr char kHandOver = 'S';
 
 class Supervisor {
  public:
-  // control: stream socket to httpd's parent. queue: read end. succession: a pipe's write end, to tell that this
+  // control: stream socket to httpd's parent. queues: of the group. succession: a pipe's write end, to tell that this
   // supervisor serves. launch outlives the supervisor.
-  static base::Result<Supervisor> create(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue,
+  static base::Result<Supervisor> create(const wire::Launch& launch, base::UniqueFd control, QueueEnds queues,
                                          base::UniqueFd succession);
   // Returns when every process of the group is gone.
   void run();
@@ -47,7 +48,7 @@ class Supervisor {
     bool wants_relief = false;
   };
 
-  Supervisor(const wire::Launch& launch, base::UniqueFd control, base::UniqueFd queue, base::UniqueFd succession,
+  Supervisor(const wire::Launch& launch, base::UniqueFd control, QueueEnds queues, base::UniqueFd succession,
              SignalPipe signals, SlotTable slots);
 
   // What arrives.
@@ -96,7 +97,8 @@ class Supervisor {
   const char* group() const { return launch_.spec.name.c_str(); }
 
   const wire::Launch& launch_;
-  base::UniqueFd control_, queue_;
+  base::UniqueFd control_;
+  QueueEnds queues_;
   base::UniqueFd succession_;  // until it serves
   base::UniqueFd successor_;   // readable: it serves
   SignalPipe signals_;

@@ -139,7 +139,7 @@ bool Worker::prepare() {
   if (!end_with_parent(born_.zygote)) return false;
   limit_cpu_time(born_.launch->spec);
 
-  base::Result<std::unique_ptr<Intake>> intake = Intake::create(born_.queue);
+  base::Result<std::unique_ptr<Intake>> intake = Intake::create(born_.queues);
   wake_ = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!signals || !intake || !wake_.valid()) {
     base::log(Message::kOutOfDescriptors, "a worker of group '%s' could not begin", born_.launch->spec.name.c_str());
@@ -284,7 +284,7 @@ bool Worker::may_serve(const wire::RequestHead& head) {
     if (tell(born_.line, stale)) told_[script] = mtime;
   }
   if (rolling_) return true;
-  if (!paused_) intake_->pause();
+  if (!paused_) intake_->pause(Intake::kOldCode);
   paused_ = true;
   return false;
 }
@@ -297,7 +297,7 @@ void Worker::obey(const WorkerOrder& order) {
   const base::MutexLock lock(changes_);
   for (const ScriptVersion& version : order.tolerated) tolerated_[version.script] = version.mtime_us;
   const bool pauses = order.kind == WorkerOrder::Kind::kPause;
-  if (pauses != paused_) pauses ? intake_->pause() : intake_->resume();
+  if (pauses != paused_) pauses ? intake_->pause(Intake::kOldCode) : intake_->resume(Intake::kOldCode);
   paused_ = pauses;
 }
 

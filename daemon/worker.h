@@ -11,6 +11,7 @@
 #include <span>
 
 #include "daemon/load_plan.h"
+#include "daemon/queues.h"
 #include "daemon/slots.h"
 #include "wire/group_spec.h"
 #include "wsgi/engine_abi.h"
@@ -26,7 +27,7 @@ struct WorkerInheritance {
   const gatehouse_server* server;        // what module apache tells
   std::span<ThreadSlot> slots;           // one per thread
   std::uint32_t slot;                    // this worker's, in the supervisor's table
-  int queue;
+  Queues queues;
   int leash;
   int line;  // to the supervisor (orders.h)
   pid_t zygote;

@@ -108,7 +108,7 @@ base::Status Zygote::open_engine() {
 
 base::Status Zygote::start() {
   setsid();
-  close_all_but({inheritance_.queue, inheritance_.command, inheritance_.leash});
+  close_all_but({inheritance_.queues.normal, inheritance_.queues.priority, inheritance_.command, inheritance_.leash});
   command_ = base::UniqueFd(inheritance_.command);
   set_title(title_of_zygote(launch().spec));
   limit_group(launch().spec);
@@ -215,7 +215,7 @@ void Zygote::fork_worker(std::size_t slot, base::UniqueFd line) {
     command_.reset();
     signals_.reset();
     run_worker({inheritance_.launch, inheritance_.plan, engine_, &server_, inheritance_.slots->threads_of(slot),
-                static_cast<std::uint32_t>(slot), inheritance_.queue, inheritance_.leash, line.release(), self});
+                static_cast<std::uint32_t>(slot), inheritance_.queues, inheritance_.leash, line.release(), self});
   }
   const int failure = errno;
   sigprocmask(SIG_SETMASK, &before, nullptr);

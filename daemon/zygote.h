@@ -14,6 +14,7 @@
 #include "base/posix.h"
 #include "daemon/load_plan.h"
 #include "daemon/orders.h"
+#include "daemon/queues.h"
 #include "daemon/slots.h"
 #include "wire/group_spec.h"
 
@@ -24,7 +25,7 @@ struct ZygoteInheritance {
   const wire::Launch* launch;
   const LoadPlan* plan;
   SlotTable* slots;
-  int queue;    // read end
+  Queues queues;
   int command;  // this end of the socket pair to the supervisor
   int leash;    // read end of the pipe
   pid_t supervisor;

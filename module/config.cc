@@ -22,6 +22,7 @@ T* set_one(T* add, T* base) {
 }
 
 Switch set_one(Switch add, Switch base) { return add != Switch::kUnset ? add : base; }
+QueuePriority set_one(QueuePriority add, QueuePriority base) { return add != QueuePriority::kUnset ? add : base; }
 MapHead set_one(MapHead add, MapHead base) { return add != MapHead::kUnset ? add : base; }
 
 }  // namespace
@@ -94,6 +95,7 @@ void* gatehouse_merge_directory_config(apr_pool_t* pool, void* base, void* add) 
   merged->enable_sendfile = httpd::set_one(over.enable_sendfile, under.enable_sendfile);
   merged->pass_apache_request = httpd::set_one(over.pass_apache_request, under.pass_apache_request);
   merged->map_head = httpd::set_one(over.map_head, under.map_head);
+  merged->queue_priority = httpd::set_one(over.queue_priority, under.queue_priority);
   merged->restrict_process = httpd::set_one(over.restrict_process, under.restrict_process);
   merged->trusted_headers = httpd::set_one(over.trusted_headers, under.trusted_headers);
   merged->trusted_proxies = httpd::set_one(over.trusted_proxies, under.trusted_proxies);

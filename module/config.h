@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "module/doctor_rules.h"
+#include "module/group_queue.h"
 #include "module/httpd_api.h"
 #include "module/kept_channels.h"
 #include "module/script_owner.h"
+#include "module/waiting_counts.h"
 #include "wire/group_spec.h"
 #include "wsgi/python_settings.h"
 
@@ -23,6 +25,8 @@ namespace httpd {
 enum class Switch : std::int8_t { kUnset = -1, kOff = 0, kOn = 1 };
 // WSGIMapHEADToGET. kAuto: when an output filter works on content, which must see what a GET would give.
 enum class MapHead : std::int8_t { kUnset, kOff, kOn, kAuto };
+// WSGIQueuePriority.
+enum class QueuePriority : std::int8_t { kUnset, kNormal, kHigh };
 
 // A script beside the application: WSGIDispatchScript, WSGIAccessScript, WSGIAuthUserScript, WSGIAuthGroupScript.
 struct HookScript {
@@ -55,6 +59,7 @@ struct DirectoryConfig {
   Switch enable_sendfile = Switch::kUnset;
   Switch pass_apache_request = Switch::kUnset;
   MapHead map_head = MapHead::kUnset;
+  QueuePriority queue_priority = QueuePriority::kUnset;
   apr_array_header_t* restrict_process = nullptr;  // const char*
   apr_array_header_t* trusted_headers = nullptr;   // const wsgi::TrustedHeader*
   apr_array_header_t* trusted_proxies = nullptr;   // wsgi::Subnet
@@ -93,12 +98,13 @@ static_assert(std::is_trivially_destructible_v<ServerConfig>);
 // One process group: what WSGIDaemonProcess says, and its queue in this generation.
 struct DaemonGroup {
   wire::GroupSpec spec;
-  std::vector<server_rec*> servers;    // where it is defined (equal definitions in several virtual hosts are one)
-  std::string place;                   // "FILE:LINE" of its first definition
-  std::vector<std::string> again;      // places of further definitions, equal in every option
-  wire::Launch launch;                 // resolved by post_config
-  ScriptOwner script_owner;            // script-user=, script-group=
-  int queue = -1;                      // write end of the queue; owned by daemon_spawn, valid in parent and children
+  std::vector<server_rec*> servers;  // where it is defined (equal definitions in several virtual hosts are one)
+  std::string place;                 // "FILE:LINE" of its first definition
+  std::vector<std::string> again;    // places of further definitions, equal in every option
+  wire::Launch launch;               // resolved by post_config
+  ScriptOwner script_owner;          // script-user=, script-group=
+  GroupQueue queue;
+  WaitingCounts* waiting = nullptr;    // with queue-fairness= only; made by daemon_spawn
   KeptChannels* kept = nullptr;        // of this process; made by child_init, never destroyed: threads may use it
   bool one_application_group = false;  // design.md 9: its only application group lives in the main interpreter
 };
@@ -146,6 +152,7 @@ struct Configuration {
   // What cannot be seen from the servers' records afterwards.
   std::vector<std::string> section_process_groups;  // WSGIProcessGroup inside <Directory> and the like, as written
   bool sections_set_application_group = false;      // WSGIApplicationGroup there
+  bool has_priority_lane = false;                   // a WSGIQueuePriority high somewhere
   std::vector<ScriptUse> script_uses;
   std::vector<std::string> without_effect;      // "DIRECTIVE ...": accepted, for a later release
   std::vector<std::string> obsolete_options;    // "WSGIDaemonProcess NAME OPTION (why)": nothing left to do

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "module/client_watch.h"
 #include "module/relay.h"
 #include "wire/channel.h"
 #include "wire/head_size.h"
@@ -29,6 +30,8 @@ constexpr int kMaxDeclined = 1000;  // workers that have stale code; each says s
 constexpr std::size_t kMostOnKept = 96u << 10;
 // The queue's socket says POLLOUT only when three quarters of it are empty; a place may be free before.
 constexpr Micros kRetryQueue = std::chrono::milliseconds(20);
+// Requests that come all at once are in the queue for a moment although threads are free to take them.
+constexpr Micros kRush = std::chrono::milliseconds(50);
 
 Micros socket_timeout(const request_rec* r, const wire::GroupSpec& spec) {
   return Micros(spec.socket_timeout > 0 ? spec.socket_timeout : r->server->timeout);
@@ -45,9 +48,9 @@ class Forwarding {
  public:
   Forwarding(request_rec* r, const DaemonRequest& request, BodyReader* body, ResponseWriter* writer)
       : r_(r),
-        queue_(request.queue),
-        kept_(request.kept),
-        spec_(*request.spec),
+        group_(*request.group),
+        kept_(request.group->kept),
+        spec_(request.group->spec),
         head_(*request.head),
         body_(body),
         writer_(writer) {
@@ -59,6 +62,7 @@ class Forwarding {
     plan_.answers = request.answers;
     plan_.timeout = socket_timeout(r, spec_);
     plan_.kept = kept_;
+    is_urgent_ = group_.queue.priority >= 0 && directory_config(r).queue_priority == QueuePriority::kHigh;
   }
   int run();
 
@@ -68,21 +72,29 @@ class Forwarding {
   void tell_attempt(std::uint32_t connects, std::uint32_t restarts);
   KeptChannels::InUse submit();
   KeptChannels::InUse submit_to_kept();
+  bool find_place();
+  WaitingCounts::Key key() const;
   bool send_ticket(int worker_end);
-  bool wait_for_room(Deadline deadline);
+  bool is_full(int queue) const;
+  Deadline patience(Micros now) const;
+  bool wait_for_room(int queue, Deadline deadline);
+  bool gone();
   bool fail(int status);
   bool unavailable(Message message, const std::string& what);
   std::string group() const { return "group '" + spec_.name + "': "; }
 
   request_rec* r_;
-  int queue_;
+  const DaemonGroup& group_;
   KeptChannels* kept_;
   const wire::GroupSpec& spec_;
   const wire::RequestHead& head_;
+  bool is_urgent_ = false;  // WSGIQueuePriority high
   BodyReader* body_;
   ResponseWriter* writer_;
   RelayPlan plan_{};
   std::string first_part_;
+  WaitingCounts::Place place_;  // in the queue, with queue-fairness= only
+  bool is_counted_ = false;
   int status_ = OK;  // once something has failed
 };
 
@@ -107,6 +119,9 @@ int Forwarding::run() {
       case Relay::Result::kLost:
         if (!was_kept) ++lost;  // else the worker may only have left
         break;
+      case Relay::Result::kClientGone:
+        gone();
+        return status_;
       case Relay::Result::kQueueTimeout:
         unavailable(Message::kQueueTimeout, "no thread took the request within queue-timeout");
         return status_;
@@ -170,7 +185,7 @@ void Forwarding::tell_attempt(std::uint32_t connects, std::uint32_t restarts) {
 // A kept channel with the first part in it. Invalid: there is none, or a ticket does better. One that the worker has
 // closed costs the send that fails.
 KeptChannels::InUse Forwarding::submit_to_kept() {
-  if (plan_.more_body || first_part_.size() > kMostOnKept) return {};
+  if (is_urgent_ || plan_.more_body || first_part_.size() > kMostOnKept) return {};
   for (;;) {
     KeptChannels::InUse channel = kept_->take(base::now());
     if (!channel.valid()) return channel;
@@ -183,6 +198,7 @@ KeptChannels::InUse Forwarding::submit_to_kept() {
 
 // A new channel with the first part in it, and its ticket in the queue. Invalid: status_ says why.
 KeptChannels::InUse Forwarding::submit() {
+  if (!find_place()) return {};
   base::Result<std::pair<base::UniqueFd, base::UniqueFd>> ends = base::socket_pair(SOCK_STREAM);
   if (!ends) {
     log_request(r_, ends.error());
@@ -199,7 +215,30 @@ KeptChannels::InUse Forwarding::submit() {
   return KeptChannels::InUse(std::move(ours));
 }
 
+// queue-fairness=: false when the request's client, or virtual host, has its share of the queue already.
+bool Forwarding::find_place() {
+  if (group_.waiting == nullptr || is_urgent_ || is_counted_) return true;
+  const WaitingCounts::Key whose = key();
+  const std::size_t own = group_.waiting->waiting(whose);
+  if (!may_wait(own, tickets_in(group_.queue.normal), static_cast<std::size_t>(spec_.queue_size)))
+    return unavailable(Message::kQueueShare, "its " + spec_.queue_fairness + " has " + std::to_string(own) +
+                                                 " requests waiting already, all that queue-fairness allows now");
+  place_ = WaitingCounts::Place(group_.waiting, whose);
+  plan_.place = &place_;
+  is_counted_ = true;
+  return true;
+}
+
+// The client is who the application sees: what trusted proxies say counts.
+WaitingCounts::Key Forwarding::key() const {
+  if (spec_.queue_fairness == "vhost") return group_.waiting->key_of(r_->server);
+  const auto address = std::find_if(head_.environ.begin(), head_.environ.end(),
+                                    [](const wire::Pair& pair) { return pair.name == "REMOTE_ADDR"; });
+  return group_.waiting->key_of_client(address != head_.environ.end() ? address->value : view_of(r_->useragent_ip));
+}
+
 bool Forwarding::send_ticket(int worker_end) {
+  const int queue = is_urgent_ ? group_.queue.priority : group_.queue.normal;
   const Micros now = base::now();
   wire::Ticket ticket;
   ticket.request = plan_.request;
@@ -207,23 +246,46 @@ bool Forwarding::send_ticket(int worker_end) {
   ticket.deadline_us = plan_.queue_deadline.is_never() ? 0 : plan_.queue_deadline.when().count();
   std::array<std::byte, wire::kTicketSize> bytes;
   wire::encode(ticket, bytes);
-  const Deadline deadline =
-      plan_.queue_deadline.is_never() ? Deadline::at(now + Micros(spec_.connect_timeout)) : plan_.queue_deadline;
-  while (base::send_with_fd(queue_, bytes, worker_end, MSG_DONTWAIT) < 0) {
+  while (is_full(queue) || base::send_with_fd(queue, bytes, worker_end, MSG_DONTWAIT) < 0) {
     if (errno != EAGAIN && errno != ENOBUFS && errno != ETOOMANYREFS)
       return unavailable(Message::kGroupUnavailable, "it takes no requests");
-    if (!wait_for_room(deadline)) return unavailable(Message::kQueueFull, "its queue is full");
+    if (!wait_for_room(queue, patience(now))) return unavailable(Message::kQueueFull, "its queue is full");
+    if (ClientWatch(r_).is_gone()) return gone();
   }
   return true;
 }
 
+// Where the kernel would let more in than queue-size= says; as it would say so.
+bool Forwarding::is_full(int queue) const {
+  if (!group_.queue.is_tiny || queue != group_.queue.normal) return false;
+  if (tickets_in(queue) < static_cast<std::size_t>(std::max<std::int64_t>(spec_.queue_size, 1))) return false;
+  errno = EAGAIN;
+  return true;
+}
+
+// Until when a request that came at this time may wait for room. Who gives the queue a size by queue-size= wants no
+// more requests to wait than that.
+Deadline Forwarding::patience(Micros came) const {
+  if (wire::is_given(spec_, "queue-size") && !wire::is_given(spec_, "connect-timeout"))
+    return Deadline::at(std::min(came + kRush, plan_.queue_deadline.when()));
+  return plan_.queue_deadline.is_never() ? Deadline::at(came + Micros(spec_.connect_timeout)) : plan_.queue_deadline;
+}
+
 // False: the deadline has passed.
-bool Forwarding::wait_for_room(Deadline deadline) {
+bool Forwarding::wait_for_room(int queue, Deadline deadline) {
   if (deadline.passed()) return false;
   const bool is_full = errno == EAGAIN;
   // With too many descriptors in flight the socket itself is writable: then only time helps.
-  base::wait_for(is_full ? queue_ : -1, POLLOUT, Deadline::at(std::min(deadline.when(), base::now() + kRetryQueue)));
+  base::wait_for(is_full && !group_.queue.is_tiny ? queue : -1, POLLOUT,
+                 Deadline::at(std::min(deadline.when(), base::now() + kRetryQueue)));
   return true;
+}
+
+bool Forwarding::gone() {
+  log_request(r_, Message::kClientLeftQueue, "%sthe client went away while its request waited; it is not started",
+              group().c_str());
+  ask_to_retry(r_);  // it may have shut down its sending side only
+  return fail(HTTP_SERVICE_UNAVAILABLE);
 }
 
 bool Forwarding::fail(int status) {
@@ -240,7 +302,7 @@ bool Forwarding::unavailable(Message message, const std::string& what) {
 }  // namespace
 
 int forward_to_daemon(request_rec* r, const DaemonRequest& request, BodyReader* body, ResponseWriter* writer) {
-  const wire::GroupSpec& spec = *request.spec;
+  const wire::GroupSpec& spec = request.group->spec;
   writer->limit_wait(Micros(spec.response_socket_timeout > 0 ? spec.response_socket_timeout : spec.socket_timeout));
   return Forwarding(r, request, body, writer).run();
 }

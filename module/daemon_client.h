@@ -6,17 +6,14 @@
 
 #include "module/answers.h"
 #include "module/brigade.h"
+#include "module/config.h"
 #include "module/httpd_api.h"
-#include "module/kept_channels.h"
-#include "wire/group_spec.h"
 #include "wire/message.h"
 
 namespace httpd {
 
 struct DaemonRequest {
-  int queue;                               // write end of the group's queue
-  KeptChannels* kept;                      // of the group in this process
-  const wire::GroupSpec* spec;             // of the group: name, timeouts
+  const DaemonGroup* group;
   const wire::RequestHead* head;           // content_length 0: no body is read
   bool expects_continue;                   // do not read the body before the application is entered
   std::vector<Answer>* answers = nullptr;  // head->call: where they go, one for each function; no response is made

@@ -21,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/posix.h"
 #include "module/config.h"
+#include "module/launch.h"
 #include "module/respawn.h"
 #include "wire/group_spec.h"
 #include "wsgi/engine_loader.h"
@@ -32,25 +33,27 @@ using namespace std::chrono_literals;
 using base::Message;
 using base::UniqueFd;
 
-// A ticket in the queue costs some 770 bytes of its sender's buffer (measured); the kernel doubles what is set.
-constexpr int kTicketCost = 400;
-constexpr int kLeastTickets = 16;
 constexpr base::Micros kUnlimited = 5s;  // how long a group without shutdown-timeout may hold up httpd's stop
 // Said on the control socket (daemon/supervisor.h).
 constexpr char kDrain = 'D', kHandOver = 'S';
 // Where gatehoused expects its descriptors.
-enum Place : int { kControlPlace = 3, kQueuePlace = 4, kSuccessionPlace = 5, kPlaces = 6 };
+enum Place : int { kControlPlace = 3, kQueuePlace = 4, kSuccessionPlace = 5, kPriorityPlace = 6, kPlaces = 7 };
+
+// Both ends of a queue.
+struct Queue {
+  UniqueFd read, write;
+};
 
 // One gatehoused and what the parent holds for it. Lives in the process's pool until it has ended.
 struct Supervisor {
-  std::string name;                  // of its group
-  std::string launch;                // encoded
-  std::string identity;              // of its options: generations that have the same share one queue
-  std::int64_t queue = 0;            // tells queues apart
-  base::Micros shutdown;             // how long the group may take to stop
-  UniqueFd log;                      // its standard error: the ErrorLog of the server that defines the group
-  UniqueFd control;                  // end-of-file: stop
-  UniqueFd queue_read, queue_write;  // invalid once the generation is old, or has handed them to the next
+  std::string name;         // of its group
+  std::string launch;       // encoded
+  std::string identity;     // of its options: generations that have the same share one queue
+  std::int64_t queue = 0;   // tells queues apart
+  base::Micros shutdown;    // how long the group may take to stop
+  UniqueFd log;             // its standard error: the ErrorLog of the server that defines the group
+  UniqueFd control;         // end-of-file: stop
+  Queue normal, priority;   // invalid once the generation is old, or has handed them to the next
   UniqueFd served, serves;  // pipe: the supervisor writes to the second when it serves; older ones read the first
   apr_proc_t process{};     // pid 0: not running
   base::Micros started{};
@@ -74,7 +77,8 @@ void on_forked() noexcept {
   if (brood == nullptr || brood->forking_supervisor) return;
   for (Supervisor& supervisor : brood->supervisors) {
     supervisor.control.reset();
-    supervisor.queue_read.reset();
+    supervisor.normal.read.reset();
+    supervisor.priority.read.reset();
     supervisor.served.reset();
     supervisor.serves.reset();
     supervisor.log.reset();
@@ -168,12 +172,14 @@ base::Status start(Supervisor* supervisor, base::Micros delay) {
   char* const arguments[] = {name, role, nullptr};
   char* const environment[] = {nullptr};  // gatehoused builds its group's from the launch
   const Program program = {file.value().c_str(), arguments, environment};
+  const Queue& priority = supervisor->priority;
   int descriptors[kPlaces] = {null.get(),
                               supervisor->log.get(),
                               supervisor->log.get(),
                               control->second.get(),
-                              supervisor->queue_read.get(),
-                              supervisor->serves.get()};
+                              supervisor->normal.read.get(),
+                              supervisor->serves.get(),
+                              priority.read.valid() ? priority.read.get() : null.get()};
   // The launch waits in the socket; it is a few kilobytes, much less than a socket holds.
   if (!send_launch(control->first.get(), supervisor->launch))
     return base::os_error(Message::kSupervisorStart,
@@ -258,7 +264,7 @@ bool has_heir(const Supervisor& elder) {
 // The generation that serves the group with just these options, if there is one.
 Supervisor* find_elder(const Supervisor& heir) {
   for (auto elder = brood->supervisors.rbegin(); elder != brood->supervisors.rend(); ++elder) {
-    if (!elder->current && elder->queue_write.valid() && elder->name == heir.name && elder->identity == heir.identity)
+    if (!elder->current && elder->normal.write.valid() && elder->name == heir.name && elder->identity == heir.identity)
       return &*elder;
   }
   return nullptr;
@@ -328,27 +334,39 @@ apr_status_t on_process_gone(void* /*data*/) noexcept {
 
 // --- Starting a generation
 
-// As many tickets fit as listen-backlog says.
-void size_queue(int descriptor, std::int64_t backlog) {
-  const int size = static_cast<int>(std::clamp<std::int64_t>(backlog, kLeastTickets, 100'000)) * kTicketCost;
-  if (setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-}
-
 UniqueFd log_of(const server_rec* server) {
   apr_os_file_t descriptor = STDERR_FILENO;
   if (server->error_log != nullptr) apr_os_file_get(&descriptor, server->error_log);
   return UniqueFd(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
 }
 
-base::Status make_queue(Supervisor* supervisor) {
-  static constinit std::int64_t queues = 0;
-  auto queue = base::socket_pair(SOCK_SEQPACKET);
-  if (!queue) return queue.error();
-  supervisor->queue = ++queues;
-  supervisor->queue_write = std::move(queue->first);
-  supervisor->queue_read = std::move(queue->second);
+base::Status make_queue(Queue* queue) {
+  auto ends = base::socket_pair(SOCK_SEQPACKET);
+  if (!ends) return ends.error();
+  queue->write = std::move(ends->first);
+  queue->read = std::move(ends->second);
   return base::ok();
+}
+
+base::Status make_queues(Supervisor* supervisor, bool has_priority_lane) {
+  static constinit std::int64_t queues = 0;
+  supervisor->queue = ++queues;
+  if (const base::Status made = make_queue(&supervisor->normal); !made) return made;
+  return has_priority_lane ? make_queue(&supervisor->priority) : base::ok();
+}
+
+apr_status_t on_counts_gone(void* counts) noexcept {
+  // In a child its threads may use them to the end.
+  if (is_parent()) WaitingCounts::destroy(static_cast<WaitingCounts*>(counts));
+  return APR_SUCCESS;
+}
+
+// For queue-fairness=. Without memory for them nobody is refused.
+void make_counts(DaemonGroup* group) {
+  if (group->spec.queue_fairness == "none") return;
+  group->waiting = WaitingCounts::create(static_cast<std::size_t>(mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, 1)));
+  if (group->waiting != nullptr)
+    apr_pool_cleanup_register(configuration()->pool, group->waiting, on_counts_gone, apr_pool_cleanup_null);
 }
 
 base::Status start_group(DaemonGroup* group) {
@@ -366,14 +384,17 @@ base::Status start_group(DaemonGroup* group) {
   supervisor.launch = wire::encode(group->launch);
   if (elder != nullptr) {
     supervisor.queue = elder->queue;
-    supervisor.queue_read = std::move(elder->queue_read);
-    supervisor.queue_write = std::move(elder->queue_write);
+    supervisor.normal = std::move(elder->normal);
+    supervisor.priority = std::move(elder->priority);
     announce(supervisor);
-  } else if (const base::Status made = make_queue(&supervisor); !made) {
+  } else if (const base::Status made = make_queues(&supervisor, group->launch.has_priority_lane); !made) {
     return made;
   }
-  size_queue(supervisor.queue_write.get(), group->spec.listen_backlog);
-  group->queue = supervisor.queue_write.get();
+  group->queue.normal = supervisor.normal.write.get();
+  group->queue.priority = supervisor.priority.write.get();
+  group->queue.is_tiny = !limit_queue(group->queue.normal, group->spec.queue_size);
+  if (group->launch.has_priority_lane) limit_queue(group->queue.priority, group->spec.queue_size);
+  make_counts(group);
   return start(&supervisor, base::Micros::zero());
 }
 
@@ -391,8 +412,8 @@ void close_old_queues() {
   if (!is_parent()) return;
   for (Supervisor& supervisor : brood->supervisors) {
     if (supervisor.current || has_heir(supervisor)) continue;
-    supervisor.queue_read.reset();
-    supervisor.queue_write.reset();
+    supervisor.normal = {};
+    supervisor.priority = {};
     supervisor.served.reset();
     supervisor.serves.reset();
   }

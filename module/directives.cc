@@ -102,6 +102,19 @@ const char* on_map_head(cmd_parms* cmd, void* config, const char* value) noexcep
   return nullptr;
 }
 
+const char* on_queue_priority(cmd_parms* cmd, void* config, const char* value) noexcept {
+  QueuePriority& priority = static_cast<DirectoryConfig*>(config)->queue_priority;
+  if (strcasecmp(value, "high") == 0) {
+    priority = QueuePriority::kHigh;
+    configuration()->has_priority_lane = true;
+  } else if (strcasecmp(value, "normal") == 0) {
+    priority = QueuePriority::kNormal;
+  } else {
+    return refuse(cmd, Message::kDirectiveValue, "must be one of: high | normal, not \"%s\"", value);
+  }
+  return nullptr;
+}
+
 const char* on_trusted_header(cmd_parms* cmd, void* config, const char* name) noexcept {
   DirectoryConfig& directory = *static_cast<DirectoryConfig*>(config);
   // A name that is unknown here may be of a later release: the list counts as given, without it.

@@ -151,8 +151,7 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
   for (const gatehouse_pair& pair : pairs)
     head.environ.push_back({{pair.name.data, pair.name.size}, {pair.value.data, pair.value.size}});
   if (const int status = enter_chroot(r, target.group->spec.chroot, &head); status != OK) return status;
-  return forward_to_daemon(
-      r, {target.group->queue, target.group->kept, &target.group->spec, &head, facts->expects_continue}, body, writer);
+  return forward_to_daemon(r, {target.group, &head, facts->expects_continue}, body, writer);
 }
 
 }  // namespace

@@ -45,11 +45,20 @@ int on_monitor(apr_pool_t* /*pool*/, server_rec* /*s*/) noexcept {
   return DECLINED;
 }
 
+void on_child_status(server_rec* /*s*/, pid_t pid, ap_generation_t /*generation*/, int /*slot*/,
+                     mpm_child_status state) noexcept {
+  if (state != MPM_CHILD_EXITED || configuration() == nullptr) return;
+  for (const DaemonGroup* group : configuration()->groups)
+    if (group->waiting != nullptr) group->waiting->clear(pid);
+}
+
 // --- In a child
 
 void on_child_init(apr_pool_t* pool, server_rec* s) noexcept {
-  for (DaemonGroup* group : configuration()->groups)
+  for (DaemonGroup* group : configuration()->groups) {
     group->kept = new KeptChannels(static_cast<std::size_t>(group->spec.processes));
+    if (group->waiting != nullptr) group->waiting->enter();
+  }
   prepare_embedded(pool, s);
 }
 
@@ -81,6 +90,7 @@ void gatehouse_register_hooks(apr_pool_t* pool) noexcept {
   ap_hook_check_config(httpd::on_check_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_post_config(httpd::on_post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_monitor(httpd::on_monitor, nullptr, nullptr, APR_HOOK_MIDDLE);
+  ap_hook_child_status(httpd::on_child_status, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_init(httpd::on_child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_child_stopping(httpd::on_child_stopping, nullptr, nullptr, APR_HOOK_MIDDLE);
   ap_hook_translate_name(httpd::on_translate_name, after_alias, before_user_directories, APR_HOOK_MIDDLE);

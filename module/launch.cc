@@ -224,6 +224,7 @@ base::Result<wire::Launch> resolve_launch(const DaemonGroup& group, const server
   launch.log_level = std::min(ap_get_server_module_loglevel(group.servers.front(), APLOG_MODULE_INDEX),
                               static_cast<int>(base::Level::kTrace));
   launch.default_timeout = main_server->timeout;
+  launch.has_priority_lane = configuration()->has_priority_lane;
   const gatehouse_server server = describe_server();
   launch.server_version = server.version;
   launch.server_description = server.description;

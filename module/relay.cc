@@ -53,6 +53,7 @@ Relay::Relay(request_rec* r, const RelayPlan& plan, KeptChannels::InUse channel,
       body_left_(plan.body_left),
       first_part_sent_(to_send_.empty()) {
   if (plan_.answers != nullptr) reader_.expect_answers(plan_.answers->size());
+  if (plan_.place != nullptr && first_part_sent_) read_signal_.emplace(channel_.get());
 }
 
 Relay::Result Relay::run() {
@@ -67,11 +68,12 @@ Relay::Flow Relay::step() {
     return receive(Wait::kNo) == Flow::kOver ? Flow::kOver : read_client();
   }
   if (may_wait_in_call()) return receive(Wait::kInCall);
-  const auto events = static_cast<short>(to_send_.empty() ? POLLIN : POLLIN | POLLOUT);
+  const auto events = static_cast<short>(to_send_.empty() && !read_signal_ ? POLLIN : POLLIN | POLLOUT);
   const int ready = wait(events);
-  if (ready == kClientGone) return Flow::kContinue;
+  if (ready == kClientGone) return on_client_gone();
   if (ready == 0) return on_silence();
   if (ready < 0) return on_close(errno);
+  if (read_signal_ && (ready & POLLOUT) != 0) on_read_signal();
   if ((ready & POLLOUT) != 0 && send() == Flow::kOver) return Flow::kOver;
   return (ready & ~POLLOUT) != 0 ? receive(Wait::kNo) : Flow::kContinue;
 }
@@ -79,22 +81,29 @@ Relay::Flow Relay::step() {
 // An answer that comes soon, with nothing to be sent meanwhile, costs one system call: the wait is that of the
 // receive itself, up to kFirstLook. Whatever takes longer is waited for by poll, whose deadline is exact.
 bool Relay::may_wait_in_call() const {
-  if (silent_ || !to_send_.empty() || plan_.timeout < kFirstLook) return false;
+  if (silent_ || read_signal_ || !to_send_.empty() || plan_.timeout < kFirstLook) return false;
   return plan_.queue_deadline.is_never() || plan_.queue_deadline.when() - base::now() > kFirstLook;
 }
 
 // As base::wait_for, or kClientGone: the client is watched along with the channel, at the cost of no system call.
 int Relay::wait(short events) {
-  if (!watches_client()) return base::wait_for(channel_.get(), events, next_deadline());
+  const bool watches = may_be_queued() ? client_.descriptor() >= 0 : watches_client();
+  if (!watches) return base::wait_for(channel_.get(), events, next_deadline());
   const Deadline deadline = next_deadline();
   pollfd sockets[] = {{channel_.get(), events, 0}, {client_.descriptor(), ClientWatch::kEvents, 0}};
   int ready;
   while ((ready = poll(sockets, 2, deadline.poll_timeout())) < 0 && errno == EINTR) continue;
   if (ready < 0) return -1;
   if (sockets[0].revents != 0) return sockets[0].revents;
-  if (ready == 0 && !client_.is_gone()) return 0;
-  tell_client_gone();
-  return kClientGone;
+  return ready == 0 && !client_.is_gone() ? 0 : kClientGone;
+}
+
+// A request that waits is dropped; the worker sees that when it comes to it.
+Relay::Flow Relay::on_client_gone() {
+  if (may_be_queued() && !is_entered()) return over(Result::kClientGone);
+  note_entered();
+  if (watches_client()) tell_client_gone();
+  return Flow::kContinue;
 }
 
 // While the application runs and has all of its input. Before, a shut-down channel would say something else (frame.h).
@@ -124,9 +133,8 @@ Relay::Flow Relay::on_silence() {
   if (may_be_queued()) {
     look_ = std::min(2 * look_, kLongestLook);
     if (channel_.was_kept() && withdraw()) return over(Result::kLost);
-    if (first_part_sent_ && !wire::has_unread(channel_.get())) {
-      entered_ = true;
-      progress();
+    if (is_entered()) {
+      note_entered();
       return Flow::kContinue;
     }
     if (plan_.queue_deadline.passed()) return over(Result::kQueueTimeout);
@@ -136,6 +144,19 @@ Relay::Flow Relay::on_silence() {
   log_request(r_, Message::kResponseTimeout, "group '%.*s': the application sent nothing for %lld s",
               static_cast<int>(plan_.group.size()), plan_.group.data(), seconds(plan_.timeout));
   return cut(HTTP_GATEWAY_TIME_OUT);
+}
+
+void Relay::note_entered() {
+  if (!entered_) progress();
+  entered_ = true;
+  read_signal_.reset();
+  if (plan_.place != nullptr) plan_.place->leave();
+}
+
+// Bytes that are too few to be signalled may be left: then the looks of on_silence() find out.
+void Relay::on_read_signal() {
+  read_signal_.reset();
+  if (is_entered()) note_entered();
 }
 
 // A worker that has not come to the request on its kept channel leaves it to the others. The order of the two steps
@@ -255,6 +276,7 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
       case Event::kMore:
         return Flow::kContinue;
       case Event::kStarted:
+        note_entered();
         body_due_ = true;
         break;
       case Event::kDeclined:
@@ -340,6 +362,7 @@ Relay::Flow Relay::on_end(bool is_last) {
 // Before the client gets its answer, which may take long.
 void Relay::keep_channel() {
   interruptible_.reset();
+  read_signal_.reset();
   plan_.kept->put(std::move(channel_), reader_.end(), base::now());
 }
 

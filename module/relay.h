@@ -20,6 +20,8 @@
 #include "module/interruption.h"
 #include "module/kept_channels.h"
 #include "module/response_reader.h"
+#include "module/waiting_counts.h"
+#include "wire/channel.h"
 #include "wire/frame.h"
 
 namespace httpd {
@@ -40,6 +42,7 @@ struct RelayPlan {
   base::Deadline queue_deadline = base::Deadline::never();  // by which the application must be entered
   base::Micros timeout;                                     // of each wait for the worker
   KeptChannels* kept;                                       // where a channel goes whose thread stays with it
+  WaitingCounts::Place* place = nullptr;                    // to be left when the application is entered
 };
 
 // To be set on a channel before it is given to a Relay (wire::limit_wait): a request that has shown no sign of life is
@@ -52,6 +55,7 @@ class Relay {
     kAnswered,      // status() is what the handler returns
     kDeclined,      // not entered, stale code: send it again
     kLost,          // not entered, the worker ended, or did not come to it on a kept channel: send it again
+    kClientGone,    // not entered, and nobody waits for the response
     kQueueTimeout,  // not entered by the queue's deadline
     kNotTaken       // not entered within the timeout
   };
@@ -70,7 +74,11 @@ class Relay {
   bool may_wait_in_call() const;
   int wait(short events);
   bool watches_client() const;
+  Flow on_client_gone();
   void tell_client_gone();
+  bool is_entered() const { return first_part_sent_ && !wire::has_unread(channel_.get()); }
+  void note_entered();
+  void on_read_signal();
   bool may_be_queued() const { return !entered_ && !reader_.is_started(); }
   base::Deadline next_deadline() const;
   Flow on_silence();
@@ -104,7 +112,8 @@ class Relay {
   request_rec* r_;
   const RelayPlan& plan_;
   KeptChannels::InUse channel_;
-  std::optional<Interruptible> interruptible_;  // after channel_: httpd may have to end at once
+  std::optional<Interruptible> interruptible_;   // after channel_: httpd may have to end at once
+  std::optional<wire::ReadSignal> read_signal_;  // while a request that is counted waits for its thread
   BodyReader* body_;
   ResponseWriter* writer_;
   ResponseReader reader_;

@@ -110,4 +110,18 @@ bool has_unread(int channel) {
   return ioctl(channel, SIOCOUTQ, &unread) == 0 && unread > 0;
 }
 
+// A stream socket is writable when a quarter of its buffer is used at most; the smallest buffer is no larger than four
+// times what the shortest request costs in it.
+ReadSignal::ReadSignal(int channel) : channel_(channel) {
+  constexpr int kSmallest = 1;
+  socklen_t size = sizeof size_;
+  getsockopt(channel_, SOL_SOCKET, SO_SNDBUF, &size_, &size);
+  setsockopt(channel_, SOL_SOCKET, SO_SNDBUF, &kSmallest, sizeof kSmallest);
+}
+
+ReadSignal::~ReadSignal() {
+  const int half = size_ / 2;  // the kernel doubles it
+  setsockopt(channel_, SOL_SOCKET, SO_SNDBUF, &half, sizeof half);
+}
+
 }  // namespace wire

@@ -47,4 +47,18 @@ ssize_t peek_now(int channel, std::span<std::byte> into);
 // Does the peer still have to read some of what was sent to it? A peek is no read.
 bool has_unread(int channel);
 
+// While it lives, poll finds the channel writable (POLLOUT) only once the peer has read what was sent, or nearly all of
+// it: has_unread() tells. Nothing is to be sent meanwhile.
+class ReadSignal {
+ public:
+  explicit ReadSignal(int channel);
+  ~ReadSignal();
+  ReadSignal(const ReadSignal&) = delete;
+  ReadSignal& operator=(const ReadSignal&) = delete;
+
+ private:
+  const int channel_;
+  int size_ = 0;  // of the send buffer before
+};
+
 }  // namespace wire

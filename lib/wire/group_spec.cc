@@ -72,8 +72,8 @@ constexpr GroupOption kOptions[] = {
             "0: a request that runs longer than request-timeout ends its process. Else mod_wsgi.RequestTimeout is "
             "raised in it, and the process ends only when it still runs after this time."),
     text("lang", Kind::kText, &Spec::lang, kNow, "Environment variable LANG."),
-    number("listen-backlog", Kind::kCount, &Spec::listen_backlog, 0, INT_MAX, kNow,
-           "How many requests may wait in the queue for a free thread."),
+    number("listen-backlog", Kind::kCount, &Spec::queue_size, 0, INT_MAX, kNow,
+           "The old name of queue-size; a request that finds the queue full waits for room, for connect-timeout."),
     text("locale", Kind::kText, &Spec::locale, kNow, "Locale and environment variable LC_ALL."),
     number("maximum-memory", Kind::kBytes, &Spec::maximum_memory, 0, INT64_MAX, kNow,
            "Resident memory above which a process is replaced between requests; 0 = never."),
@@ -92,6 +92,12 @@ constexpr GroupOption kOptions[] = {
     text("python-home", Kind::kText, &Spec::python_home, kNow, "Virtual environment, or Python installation."),
     text("python-path", Kind::kText, &Spec::python_path, kNow,
          "Directories put in front of sys.path, separated by colons."),
+    text("queue-fairness", Kind::kFairness, &Spec::queue_fairness, kNow,
+         "client, vhost: one client address, or one virtual host, may have no more requests waiting in the queue than "
+         "the queue has free places; further ones get 503. none: whoever comes first."),
+    number("queue-size", Kind::kCount, &Spec::queue_size, 0, INT_MAX, kNow,
+           "How many requests may wait in the queue for a free thread, at least 1; further ones get 503 at once, or "
+           "after connect-timeout where that is given, too."),
     seconds("queue-timeout", &Spec::queue_timeout, kNow,
             "How long a request may wait for a free thread before it gets 503; 0 = as long as socket-timeout."),
     number("receive-buffer-size", Kind::kBytes, &Spec::receive_buffer_size, 512, INT_MAX, kNow,
@@ -154,6 +160,10 @@ const GroupOption* find_option(std::string_view name) {
   return found != std::end(kOptions) && found->name == name ? found : nullptr;
 }
 
+static_assert(std::size(kOptions) <= kMostOptions);
+
+std::size_t place_of(const GroupOption& option) { return static_cast<std::size_t>(&option - kOptions); }
+
 constexpr std::size_t kLongestName = 24;
 static_assert(std::all_of(std::begin(kOptions), std::end(kOptions),
                           [](const GroupOption& option) { return option.name.size() <= kLongestName; }));
@@ -211,6 +221,8 @@ std::string wanted(const GroupOption& option) {
       return "a Python version like 3.12";
     case Kind::kReload:
       return "strict or rolling";
+    case Kind::kFairness:
+      return "none, client or vhost";
     case Kind::kOnOff:
       return "On or Off";
     case Kind::kCount:
@@ -305,6 +317,8 @@ bool is_valid_text(const GroupOption& option, std::string_view value) {
       return value.size() > 2 && value.size() <= 4 && value.starts_with("3.") && is_digits(value.substr(2));
     case Kind::kReload:
       return value == "strict" || value == "rolling";
+    case Kind::kFairness:
+      return value == "none" || value == "client" || value == "vhost";
     default:
       return true;
   }
@@ -343,6 +357,7 @@ void put_text(ByteWriter& writer, std::string_view value) {
 std::string get_text(ByteReader& reader) { return std::string(reader.text(reader.u32())); }
 
 void put_option(ByteWriter& writer, const GroupOption& option, const GroupSpec& spec) {
+  writer.u8(spec.given[place_of(option)] ? 1 : 0);
   if (option.text != nullptr) put_text(writer, spec.*option.text);
   if (option.number != nullptr) writer.i64(spec.*option.number);
   if (option.flag != nullptr) writer.u8(spec.*option.flag ? 1 : 0);
@@ -351,6 +366,9 @@ void put_option(ByteWriter& writer, const GroupOption& option, const GroupSpec& 
 // False: what was read is no value of this option. An unset one keeps its default, which may lie outside of
 // the range of values that can be written.
 bool get_option(ByteReader& reader, const GroupOption& option, GroupSpec* spec) {
+  const std::uint8_t given = reader.u8();
+  if (given > 1) return false;
+  spec->given[place_of(option)] = given == 1;
   if (option.text != nullptr) {
     spec->*option.text = get_text(reader);
     return (spec->*option.text).empty() || is_valid_text(option, spec->*option.text);
@@ -411,7 +429,13 @@ base::Status set_option(GroupSpec* spec, std::string_view name, std::string_view
     if (option->kind == Kind::kVariable && !kept.empty()) kept.append("\n");
     option->kind == Kind::kVariable ? kept.append(value) : kept.assign(value);
   }
+  spec->given.set(place_of(*option));
   return base::ok();
+}
+
+bool is_given(const GroupSpec& spec, std::string_view name) {
+  const GroupOption* option = find_option(name);
+  return option != nullptr && spec.given[place_of(*option)];
 }
 
 base::Status validate(const GroupSpec& spec) {
@@ -429,7 +453,7 @@ base::Status validate(const GroupSpec& spec) {
 }
 
 bool same_options(const GroupSpec& a, const GroupSpec& b) {
-  if (a.processes_given != b.processes_given || a.most_processes != b.most_processes) return false;
+  if (a.given != b.given || a.most_processes != b.most_processes) return false;
   return std::all_of(std::begin(kOptions), std::end(kOptions), [&](const GroupOption& option) {
     if (option.text != nullptr) return a.*option.text == b.*option.text;
     if (option.number != nullptr) return a.*option.number == b.*option.number;
@@ -461,6 +485,7 @@ std::string encode(const Launch& launch) {
   writer.u32(static_cast<std::uint32_t>(launch.imports.size()));
   for (const Import& import : launch.imports) put_import(writer, import);
   writer.u8(launch.has_elders ? 1 : 0);
+  writer.u8(launch.has_priority_lane ? 1 : 0);
   return bytes;
 }
 
@@ -497,6 +522,9 @@ base::Result<Launch> decode_launch(std::span<const std::byte> bytes) {
   const std::uint8_t has_elders = reader.u8();
   if (has_elders > 1) return malformed("its elders");
   launch.has_elders = has_elders == 1;
+  const std::uint8_t has_priority_lane = reader.u8();
+  if (has_priority_lane > 1) return malformed("its queues");
+  launch.has_priority_lane = has_priority_lane == 1;
   if (!reader.ok() || reader.remaining() != 0) return malformed("its length");
   if (launch.log_level < 0 || launch.log_level > static_cast<std::int64_t>(base::Level::kTrace))
     return malformed("its log level");

@@ -4,6 +4,7 @@
 // What WSGIDaemonProcess says of a process group. One table (group_options) parses, range-checks, encodes and
 // documents all options. Pure: users and groups stay names here; the module resolves them into Launch.
 
+#include <bitset>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -13,6 +14,8 @@
 #include "base/result.h"
 
 namespace wire {
+
+inline constexpr std::size_t kMostOptions = 96;
 
 // Durations are microseconds; 0 means "off" where the table says so. Unset strings are empty.
 struct GroupSpec {
@@ -25,7 +28,8 @@ struct GroupSpec {
   std::string user, group, supplementary_groups;
   std::int64_t umask = -1;  // -1: inherit
   std::string home, chroot, lang, locale, python, python_home, python_path, python_eggs, display_name;
-  std::int64_t listen_backlog = 100;
+  std::int64_t queue_size = 100;        // listen-backlog is its old name
+  std::string queue_fairness = "none";  // or "client" or "vhost"
   std::int64_t queue_timeout = 0, socket_timeout = 0, connect_timeout = 15'000'000;
   std::int64_t response_socket_timeout = 0, response_flush_delay = 5'000;
   std::int64_t maximum_requests = 0, restart_interval = 0, inactivity_timeout = 0, request_timeout = 0;
@@ -41,6 +45,7 @@ struct GroupSpec {
   std::string reload = "strict";  // or "rolling"
   std::int64_t scale_up_queue = 100'000, scale_down_idle = 60'000'000;
   std::int64_t maximum_memory = 0, restart_jitter = 0;
+  std::bitset<kMostOptions> given;  // options that were given, by their place in group_options()
 
   std::int64_t max_processes() const { return most_processes > processes ? most_processes : processes; }
 };
@@ -53,6 +58,7 @@ enum class OptionKind : std::uint8_t {
   kVariable,   // NAME=VALUE; may be given several times: a line each
   kVersion,    // 3.X
   kReload,     // strict or rolling
+  kFairness,   // none, client or vhost
   kOnOff,
   kCount,            // whole number
   kProcesses,        // whole number, or two of them: MIN-MAX
@@ -91,6 +97,9 @@ std::string wanted_value(const GroupOption& option);
 // nearest name when one is close), kOptionValue naming option, value and range. Seconds accept fractions.
 base::Status set_option(GroupSpec* spec, std::string_view name, std::string_view value);
 
+// Was the option given, be it with the value that it has anyway?
+bool is_given(const GroupSpec& spec, std::string_view name);
+
 // Options that contradict each other (script-user with script-group), and what is not supported yet (threads=0).
 base::Status validate(const GroupSpec& spec);
 
@@ -126,6 +135,7 @@ struct Launch {
   std::int64_t default_timeout = 60'000'000;  // httpd's Timeout, for socket-timeout 0
   std::vector<Import> imports;                // in the configuration's order
   bool has_elders = false;                    // an older generation serves the queue until this one does
+  bool has_priority_lane = false;             // there is a second queue, whose tickets are taken first
 };
 
 // For gatehoused's standard start: both programs are of one version. decode_launch refuses (kDaemonStart) what

@@ -37,15 +37,16 @@ TEST_GROUP(Intake) {
     auto pair = base::socket_pair(SOCK_SEQPACKET).value();
     sender = std::move(pair.first);
     queue = std::move(pair.second);
-    intake = Intake::create(queue.get()).value();
+    intake = Intake::create({queue.get(), -1}).value();
   }
   void teardown() override { base::set_log_sink(nullptr, nullptr); }
 
-  void send_ticket(std::uint32_t request) {
+  void send_ticket(std::uint32_t request) { send_ticket(sender, request); }
+  static void send_ticket(const base::UniqueFd& to, std::uint32_t request) {
     auto channel = base::socket_pair(SOCK_STREAM).value();
     std::array<std::byte, wire::kTicketSize> bytes;
     wire::encode({request, 1, 0}, bytes);
-    CHECK(base::send_with_fd(sender.get(), bytes, channel.second.get(), 0) > 0);
+    CHECK(base::send_with_fd(to.get(), bytes, channel.second.get(), 0) > 0);
   }
   void send_text(std::string_view text) { CHECK(send(sender.get(), text.data(), text.size(), 0) >= 0); }
   // The request of the next ticket; 0 at the end.
@@ -101,7 +102,7 @@ TEST(Intake, AfterCloseNothingIsTakenFromTheQueue) {
   intake->close();
   send_ticket(7);
   LONGS_EQUAL(0, take());
-  auto other = Intake::create(another_worker.get()).value();
+  auto other = Intake::create({another_worker.get(), -1}).value();
   intake.swap(other);
   LONGS_EQUAL(7, take());
 }
@@ -109,25 +110,96 @@ TEST(Intake, AfterCloseNothingIsTakenFromTheQueue) {
 TEST(Intake, PausedItLeavesTicketsInTheQueueAndResumedItTakesThem) {
   std::atomic<std::uint32_t> request = 0;
   std::thread waiting([&] { request = take(); });
-  intake->pause();
+  intake->pause(Intake::kOldCode);
   send_ticket(7);
   usleep(2000);
   char byte;
   const bool left = recv(queue.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
-  intake->resume();
+  intake->resume(Intake::kOldCode);
   waiting.join();
   CHECK(left);
+  LONGS_EQUAL(7, request.load());
+}
+
+TEST(Intake, PausedForTwoCausesItWaitsForTheEndOfBoth) {
+  std::atomic<std::uint32_t> request = 0;
+  intake->pause(Intake::kOldCode);
+  intake->pause(Intake::kLockHeld);
+  std::thread waiting([&] { request = take(); });
+  send_ticket(7);
+  intake->resume(Intake::kOldCode);
+  usleep(2000);
+  const std::uint32_t early = request.load();
+  intake->resume(Intake::kLockHeld);
+  waiting.join();
+  LONGS_EQUAL(0, early);
+  LONGS_EQUAL(7, request.load());
+}
+
+TEST_GROUP_BASE(PriorityLane, TEST_GROUP_CppUTestGroupIntake) {
+  base::UniqueFd urgent_sender, urgent;
+  void setup() override {
+    TEST_GROUP_CppUTestGroupIntake::setup();
+    auto pair = base::socket_pair(SOCK_SEQPACKET).value();
+    urgent_sender = std::move(pair.first);
+    urgent = std::move(pair.second);
+    intake = Intake::create({queue.get(), urgent.get()}).value();
+  }
+};
+
+TEST(PriorityLane, ItsTicketsAreTakenBeforeAllThatWait) {
+  send_ticket(1);
+  send_ticket(2);
+  send_ticket(urgent_sender, 3);
+  send_ticket(urgent_sender, 4);
+  for (const std::uint32_t request : {3u, 4u, 1u, 2u}) LONGS_EQUAL(request, take());
+}
+
+// Whoever is woken for a ticket that another has taken finds the other's.
+TEST(PriorityLane, NoTicketIsLeftBehindWhileThreadsAreFree) {
+  const base::UniqueFd normal(fcntl(queue.get(), F_DUPFD_CLOEXEC, 0)), lane(fcntl(urgent.get(), F_DUPFD_CLOEXEC, 0));
+  auto other = Intake::create({normal.get(), lane.get()}).value();
+  constexpr int kTickets = 2000;
+  std::atomic<int> taken = 0;
+  const auto serve = [&taken](Intake& from) {
+    wire::Ticket ticket;
+    for (int channel = -1; from.take(&ticket, &channel) != Intake::Taken::kEnd; ++taken) close(channel);
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { serve(i % 2 == 0 ? *intake : *other); });
+  for (int i = 0; i < kTickets; ++i) {
+    send_ticket(i % 3 == 0 ? urgent_sender : sender, 1);
+    if (i % 50 != 0) continue;
+    for (int waited = 0; taken.load() <= i && waited < 20'000; ++waited) usleep(500);
+    CHECK(taken.load() > i);
+  }
+  sender.reset();
+  urgent_sender.reset();
+  for (std::thread& thread : threads) thread.join();
+  LONGS_EQUAL(kTickets, taken.load());
+}
+
+TEST(PriorityLane, PausedItsTicketsWaitToo) {
+  std::atomic<std::uint32_t> request = 0;
+  intake->pause(Intake::kOldCode);
+  std::thread waiting([&] { request = take(); });
+  send_ticket(urgent_sender, 7);
+  usleep(2000);
+  const std::uint32_t early = request.load();
+  intake->resume(Intake::kOldCode);
+  waiting.join();
+  LONGS_EQUAL(0, early);
   LONGS_EQUAL(7, request.load());
 }
 
 TEST(Intake, PausedItStillCloses) {
   std::atomic<bool> ended = false;
   std::thread waiting([&] { ended = take() == 0; });
-  intake->pause();
+  intake->pause(Intake::kOldCode);
   intake->close();
   waiting.join();
   CHECK(ended.load());
-  intake->resume();
+  intake->resume(Intake::kOldCode);
   LONGS_EQUAL(0, take());
 }
 
@@ -137,8 +209,8 @@ TEST(Intake, APauseThatMeetsTheEndOfTheQueueLosesNothing) {
     std::atomic<bool> ended = false;
     std::thread waiting([&] { ended = take() == 0; });
     std::thread closing([&] { sender.reset(); });
-    intake->pause();
-    intake->resume();
+    intake->pause(Intake::kOldCode);
+    intake->resume(Intake::kOldCode);
     closing.join();
     waiting.join();
     CHECK(ended.load());
@@ -175,7 +247,7 @@ TEST(Intake, EachTicketGoesToOneThread) {
 
 TEST(Intake, TicketsGoRoundBetweenWorkersWithFreeThreads) {
   const base::UniqueFd second_queue(fcntl(queue.get(), F_DUPFD_CLOEXEC, 0));
-  auto second = Intake::create(second_queue.get()).value();
+  auto second = Intake::create({second_queue.get(), -1}).value();
   std::atomic<int> taken[2] = {0, 0};
   std::atomic<int> served = 0;
   std::vector<std::thread> threads;

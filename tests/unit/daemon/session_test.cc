@@ -295,6 +295,21 @@ TEST(Session, ATicketBeforeItsDeadlineIsServed) {
   LONGS_EQUAL(1, calls);
 }
 
+TEST(Session, ATicketThatHasWaitedAndWhoseChildHasHungUpIsDroppedUnstarted) {
+  say(first_part(frame(FrameType::kBodyEnd)));
+  ticket.sent_us = (base::now() - wire::kMayBeWithdrawn).count();
+  child.reset();
+  serve([](const gatehouse_request&, gatehouse_outcome*) {});
+  LONGS_EQUAL(0, calls);
+}
+
+TEST(Session, ATicketThatHasWaitedIsServedWhileItsChildIsThere) {
+  say(first_part(frame(FrameType::kBodyEnd)));
+  ticket.sent_us = (base::now() - wire::kMayBeWithdrawn).count();
+  serve([](const gatehouse_request&, gatehouse_outcome*) {});
+  LONGS_EQUAL(1, calls);
+}
+
 TEST(Session, AChildThatHasGoneBeforeItSaidAnythingIsDropped) {
   child.reset();
   serve([](const gatehouse_request&, gatehouse_outcome*) {});
@@ -731,7 +746,7 @@ TEST_GROUP_BASE(KeptSession, TEST_GROUP_CppUTestGroupSession) {
     auto ends = base::socket_pair(SOCK_SEQPACKET).value();
     queue_end = std::move(ends.first);
     queue = std::move(ends.second);
-    intake = gatehoused::Intake::create(queue.get()).value();
+    intake = gatehoused::Intake::create({queue.get(), -1}).value();
     number = worker.release();
   }
   void teardown() override {

@@ -2,6 +2,7 @@
 #include "wire/channel.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -95,6 +96,20 @@ TEST(Channel, APeekLeavesTheBytes) {
   CHECK_TRUE(wire::has_unread(left.get()));
   STRCMP_EQUAL("c", receive(10).c_str());
   CHECK_FALSE(wire::has_unread(left.get()));
+}
+
+TEST(Channel, AReadSignalIsWritableOnceAllIsRead) {
+  send(std::string(600, 'x'));
+  {
+    const wire::ReadSignal signal(left.get());
+    LONGS_EQUAL(0, base::wait_for(left.get(), POLLOUT, base::Deadline::after(kSoon)));
+    receive(1000, MSG_PEEK);
+    LONGS_EQUAL(0, base::wait_for(left.get(), POLLOUT, base::Deadline::after(kSoon)));
+    receive(1000);
+    LONGS_EQUAL(POLLOUT, base::wait_for(left.get(), POLLOUT, base::Deadline::after(kSoon)));
+  }
+  const std::string large(64u << 10, 'x');
+  LONGS_EQUAL(large.size(), wire::send_now(left.get(), base::as_bytes(large)));
 }
 
 // What the whole protocol of starting rests on (frame.h).

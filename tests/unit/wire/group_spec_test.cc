@@ -74,8 +74,10 @@ TEST(GroupOptions, EachHasOneMemberAndAMeaning) {
   }
 }
 
-TEST(GroupOptions, NoTwoShareAMember) {
-  const auto options = wire::group_options();
+// listen-backlog is queue-size's old name.
+TEST(GroupOptions, NoTwoShareAMemberButForAnOldName) {
+  std::vector<wire::GroupOption> options(wire::group_options().begin(), wire::group_options().end());
+  std::erase_if(options, [](const wire::GroupOption& option) { return option.name == "listen-backlog"; });
   for (std::size_t i = 0; i < options.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       CHECK_FALSE(options[i].text != nullptr && options[i].text == options[j].text);
@@ -242,6 +244,23 @@ TEST(GroupOptions, ServiceScriptsAreRefusedForNow) {
   STRCMP_CONTAINS("threads=0", wire::validate(spec).error().what.c_str());
 }
 
+TEST(GroupOptions, WhatIsGivenIsRememberedAlsoWithItsDefault) {
+  GroupSpec spec;
+  CHECK_FALSE(wire::is_given(spec, "graceful-timeout"));
+  STRCMP_EQUAL("", set(&spec, "graceful-timeout", "15").c_str());
+  CHECK_TRUE(wire::is_given(spec, "graceful-timeout"));
+  CHECK_FALSE(wire::is_given(spec, "shutdown-timeout"));
+  CHECK_FALSE(wire::same_options(spec, GroupSpec()));
+}
+
+TEST(GroupOptions, BothNamesOfTheQueuesSizeAreOneValue) {
+  GroupSpec spec;
+  STRCMP_EQUAL("", set(&spec, "listen-backlog", "7").c_str());
+  LONGS_EQUAL(7, spec.queue_size);
+  STRCMP_EQUAL("", set(&spec, "queue-size", "9").c_str());
+  LONGS_EQUAL(9, spec.queue_size);
+}
+
 TEST(GroupOptions, EqualInEveryOption) {
   for (const wire::GroupOption& option : wire::group_options()) {
     GroupSpec a, b;
@@ -282,6 +301,14 @@ TEST(LaunchRecord, ComesBack) {
   CHECK_TRUE(launch.imports[0].kind == wire::Import::Kind::kScript);
   STRCMP_EQUAL("/srv/shop.wsgi", launch.imports[1].script.c_str());
   CHECK_TRUE(wire::encode(launch) == bytes);
+}
+
+TEST(LaunchRecord, TellsWhatWasGiven) {
+  Launch launch;
+  STRCMP_EQUAL("", set(&launch.spec, "graceful-timeout", "15").c_str());
+  const base::Result<Launch> back = wire::decode_launch(base::as_bytes(wire::encode(launch)));
+  CHECK_TRUE(wire::is_given(back->spec, "graceful-timeout"));
+  CHECK_FALSE(wire::is_given(back->spec, "eviction-timeout"));
 }
 
 TEST(LaunchRecord, OneOfDefaultsComesBack) {
