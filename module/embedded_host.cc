@@ -114,7 +114,7 @@ std::int32_t own_thread_id() {
 // Does the configuration show an application that is embedded? Sections may send a request elsewhere, so with a
 // WSGIProcessGroup in one of them nothing is certain, and Python waits for the first request.
 bool shows_embedded_application(server_rec* main_server) {
-  if (!configuration()->embedded_imports.empty()) return true;
+  if (server_config(main_server).restrict_embedded == Switch::kOn) return false;
   if (!configuration()->section_process_groups.empty()) return false;
   for (const server_rec* server = main_server; server != nullptr; server = server->next) {
     const char* of_server = directory_config(server).process_group;
@@ -210,8 +210,9 @@ void prepare_embedded(apr_pool_t* child_pool, server_rec* main_server) {
   if (const char* eggs = server_config(main_server).python_eggs) setenv("PYTHON_EGG_CACHE", eggs, 1);
   make_host(configuration()->pool, main_server);
   apr_pool_cleanup_register(child_pool, host, on_child_gone, apr_pool_cleanup_null);
-  if (server_config(main_server).restrict_embedded == Switch::kOn) return;
-  if (!shows_embedded_application(main_server) && !shows_embedded_script(main_server)) return;
+  if (configuration()->embedded_imports.empty() && !shows_embedded_application(main_server) &&
+      !shows_embedded_script(main_server))
+    return;
   if (host->python != nullptr) return host->python->begin();
   log_server(main_server, base::Message::kEmbeddedStart, "embedded applications have no Python in this process: %s",
              why_no_engine());

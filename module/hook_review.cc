@@ -38,10 +38,13 @@ void add_script_mounts(server_rec* main_server, std::vector<Mount>* mounts) {
 }
 
 bool shows_embedded_script(server_rec* main_server) {
+  const bool handlers = server_config(main_server).restrict_embedded != Switch::kOn;
   bool shows = false;
-  for (const ScriptUse& use : configuration()->script_uses)
+  for (const ScriptUse& use : configuration()->script_uses) {
+    if (use.is_handler && !handlers) continue;
     for_each_server_of(use, main_server,
                        [&](const server_rec& server) { shows = shows || process_group_of(use, server).empty(); });
+  }
   return shows;
 }
 
@@ -50,11 +53,11 @@ std::vector<Finding> review_scripts(server_rec* main_server) {
   if (server_config(main_server).restrict_embedded != Switch::kOn) return findings;
   for (const ScriptUse& use : configuration()->script_uses) {
     if (use.is_handler || use.process_group != nullptr) continue;
-    findings.push_back(
-        {base::Message::kHookRestricted,
-         std::string(use.directive) + " " + use.path + " at " + use.place.place +
-             " has no process group, and WSGIRestrictEmbedded is On: its requests get 500; name one with "
-             "process-group="});
+    findings.push_back({base::Message::kHookRestricted, std::string(use.directive) + " " + use.path + " at " +
+                                                            use.place.place +
+                                                            " has no process group, so that httpd's children start a "
+                                                            "Python although WSGIRestrictEmbedded is On; name one "
+                                                            "with process-group="});
   }
   return findings;
 }

@@ -142,13 +142,7 @@ int hook_target(request_rec* r, const HookScript& script, Target* target) {
   target->application_group = expand_hook_group(first_of(script.application_group, nullptr, kGlobal), variables);
   target->interpreter = target->application_group;
   if (config.script_reloading != Switch::kOff) target->flags |= GATEHOUSE_RELOAD;
-  if (script.process_group == nullptr) {
-    if (!embedded_is_restricted()) return OK;
-    log_request(r, base::Message::kEmbeddedRestricted,
-                "%s %s: WSGIRestrictEmbedded is On and the script has no process group; name one with process-group=",
-                script.directive, script.path);
-    return HTTP_INTERNAL_SERVER_ERROR;
-  }
+  if (script.process_group == nullptr) return OK;
   target->process_group = script.process_group;
   if (!is_allowed(config, target->process_group)) {
     log_request(r, base::Message::kProcessRestricted,

@@ -208,13 +208,12 @@ def test_the_interpreter_is_the_main_one_unless_an_option_says_otherwise(server)
         assert httpd.get(f'/{path}/page?{group}').status == 200, group
 
 
-def test_without_embedded_python_a_script_needs_a_process_group(server, error_log):
+def test_a_script_without_a_process_group_runs_beside_wsgirestrictembedded(server, error_log):
     httpd = server(CONFIG.format(define='WSGIRestrictEmbedded On\n', option=''), modules=('authz_user', 'authn_core'))
     page(httpd, 'private/page')
     SideScript(httpd).returns('allow_access', 'True')
-    assert httpd.get('/private/page').status == 500
+    assert httpd.get('/private/page').status == 200
     error_log.expect('GH0150: WSGIAccessScript .*process-group=')
-    error_log.expect('GH0212: WSGIAccessScript .*process-group=', 1)
 
 
 def test_a_worker_that_dies_in_the_function_is_502(server, error_log):

@@ -214,13 +214,12 @@ def test_a_provider_without_a_script_is_told(server, error_log):
     error_log.expect('GH0231: .*WSGIAuthUserScript', 1)
 
 
-def test_without_embedded_python_a_script_needs_a_process_group(server, error_log):
+def test_a_script_without_a_process_group_runs_beside_wsgirestrictembedded(server):
     httpd = server('WSGIRestrictEmbedded On\n<Location />\nAuthType Basic\nAuthName x\nAuthBasicProvider wsgi\n'
                    'WSGIAuthUserScript ${ROOT}/users.py\nRequire valid-user\n</Location>\n', modules=MODULES)
     page(httpd, 'page')
     SideScript(httpd, 'users.py').returns('check_password', 'True')
-    assert status(httpd, '/page') == 500
-    error_log.expect('GH0212: WSGIAuthUserScript .*process-group=', 1)
+    assert status(httpd, '/page') == 200
 
 
 def test_virtual_hosts_have_their_own_scripts(server, error_log):
