@@ -301,9 +301,10 @@ def test_every_byte_of_user_and_realm_is_survived(httpd, users, error_log):
         if byte in b'\r\n':
             continue
         one = bytes([byte])
-        head = (b'GET /digest/page HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Digest username="a' +
-                one + b'", realm="the realm", nonce="x", uri="/digest/page", response="00000000000000000000000000000000"\r\n\r\n')
-        assert httpd.raw(head).split(b' ', 2)[1] in (b'400', b'401'), byte
+        for user, realm in ((b'a' + one, b'the realm'), (b'a', b'the realm' + one)):
+            head = (b'GET /digest/page HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Digest username="' +
+                    user + b'", realm="' + realm + b'", nonce="x", uri="/digest/page", response="' + b'0' * 32 + b'"\r\n\r\n')
+            assert httpd.raw(head).split(b' ', 2)[1] in (b'400', b'401'), byte
 
 
 # --- Groups
