@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "python/environ_dict.h"
 
+#include <algorithm>
 #include <functional>
+#include <span>
 
 #include "base/posix.h"
 #include "python/request.h"
@@ -104,6 +106,84 @@ Ref make_template(Interpreter& interpreter, std::uint32_t flags) {
   return made ? std::move(environ) : Ref();
 }
 
+// The host's pairs of a request against the shape of those before it. Making an environ may run Python code, and with
+// it other requests that change the shape: so this has its own copies.
+class Pairs {
+ public:
+  Pairs(EnvironKeys& keys, EnvironKeys::Shape& shape, const gatehouse_request& abi)
+      : pairs_(abi.environ, abi.environ_count), keys_(keys), shape_(shape) {
+    has_keys_ = pairs_.size() <= kMost;
+    fits_ = has_keys_ && shape.keys.size() == pairs_.size();
+    for (std::size_t i = 0; has_keys_ && i < pairs_.size(); ++i) {
+      found_[i] = keys.find(view(pairs_[i].name));
+      has_keys_ = found_[i] != nullptr;
+      fits_ = fits_ && has_keys_ && found_[i] == shape.keys[i];
+      if (fits_ && shape.environ) values_[i] = shape.values[i];
+    }
+    if (fits_) like_ = shape.environ.clone();
+  }
+
+  // Constants and pairs. Empty with an exception pending on failure.
+  Ref make() const {
+    Ref environ = Ref::steal(PyDict_Copy(like_ ? like_.get() : shape_.constants.get()));
+    for (std::size_t i = 0; environ && i < pairs_.size(); ++i)
+      if (!(like_ ? set(environ, i) : add_pair(environ, keys_, pairs_[i]))) return {};
+    return environ;
+  }
+
+  // environ: complete. Keeps what the next request with these keys can begin from.
+  void keep(Borrowed environ) const {
+    if (!has_keys_ || like_) return;
+    const auto found = std::span(found_, pairs_.size());
+    if (!std::equal(found.begin(), found.end(), shape_.keys.begin(), shape_.keys.end())) {
+      shape_.keys.assign(found.begin(), found.end());
+      shape_.environ.reset();
+    } else if (!shape_.environ && !keep_environ(environ, found)) {
+      PyErr_Clear();
+    }
+  }
+
+ private:
+  static constexpr std::size_t kMost = 128;
+
+  bool set(Borrowed environ, std::size_t i) const {
+    const Ref value = value_of(*found_[i], view(pairs_[i].value));
+    return value &&
+           (value.get() == values_[i] || PyDict_SetItem(environ.get(), found_[i]->text.get(), value.get()) == 0);
+  }
+
+  // Holds nothing that is the request's.
+  bool keep_environ(Borrowed environ, std::span<Key* const> found) const {
+    for (std::size_t i = 1; i < found.size(); ++i)
+      if (std::find(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(i), found[i]) !=
+          found.begin() + static_cast<std::ptrdiff_t>(i))
+        return true;  // a name twice: the last one counts
+    Ref like = Ref::steal(PyDict_Copy(shape_.constants.get()));
+    if (!like) return false;
+    PyObject* key = nullptr;
+    for (Py_ssize_t position = 0; PyDict_Next(environ.get(), &position, &key, nullptr) != 0;)
+      if (PyDict_Contains(shape_.constants.get(), key) == 0 && PyDict_SetItem(like.get(), key, Py_None) < 0)
+        return false;
+    std::vector<PyObject*> values;
+    for (const Key* one : found) {
+      values.push_back(one->last_value ? one->last_value.get() : Py_None);
+      if (PyDict_SetItem(like.get(), one->text.get(), values.back()) < 0) return false;
+    }
+    shape_.values = std::move(values);
+    shape_.environ = std::move(like);
+    return true;
+  }
+
+  const std::span<const gatehouse_pair> pairs_;
+  EnvironKeys& keys_;
+  EnvironKeys::Shape& shape_;
+  bool has_keys_ = false;
+  bool fits_ = false;
+  Ref like_;  // empty: the pairs are not those of the last request, or that was the first with them
+  Key* found_[kMost];
+  PyObject* values_[kMost];  // what like_ has
+};
+
 Ref seconds(std::int64_t micros) { return Ref::steal(PyFloat_FromDouble(static_cast<double>(micros) / 1e6)); }
 
 bool add_request_values(Borrowed environ, EnvironKeys& keys, const gatehouse_request& request,
@@ -137,7 +217,16 @@ Ref version_tuple(std::string_view text) {
   return Ref::steal(Py_BuildValue("(iii)", numbers[0], numbers[1], numbers[2]));
 }
 
+// Requests have much the same names in much the same order: most are found behind the one before.
 Key* EnvironKeys::find(std::string_view name) {
+  if (last_ != nullptr && last_->next != nullptr && last_->next->name == name) return last_ = last_->next;
+  Key* key = look_up(name);
+  if (last_ != nullptr) last_->next = key;
+  if (key != nullptr) last_ = key;
+  return key;
+}
+
+Key* EnvironKeys::look_up(std::string_view name) {
   std::size_t slot = std::hash<std::string_view>{}(name) % kSlots;
   for (; slots_[slot] != nullptr; slot = (slot + 1) % kSlots)
     if (slots_[slot]->name == name) return slots_[slot].get();
@@ -149,8 +238,8 @@ Key* EnvironKeys::find(std::string_view name) {
   }
   PyUnicode_InternInPlace(&text);
   ++count_;
-  slots_[slot] =
-      std::make_unique<Key>(Key{std::string(name), Ref::steal(text), decoding_of(name), keeps_value(name), Ref()});
+  slots_[slot] = std::make_unique<Key>(
+      Key{std::string(name), Ref::steal(text), decoding_of(name), keeps_value(name), Ref(), nullptr});
   return slots_[slot].get();
 }
 
@@ -164,18 +253,18 @@ Ref make_environ(Attached&, Request& request, Borrowed input, Borrowed errors) {
   const gatehouse_request& abi = request.abi();
   const std::uint32_t flags =
       abi.flags & (GATEHOUSE_MULTITHREAD | GATEHOUSE_MULTIPROCESS | GATEHOUSE_RUN_ONCE | GATEHOUSE_HTTPS);
-  Ref& constants = keys.templates_[flags];
-  if (!constants) constants = make_template(interpreter, flags);
-  Ref environ = constants ? Ref::steal(PyDict_Copy(constants.get())) : Ref();
+  EnvironKeys::Shape& shape = keys.shape_of(flags);
+  if (!shape.constants) shape.constants = make_template(interpreter, flags);
+  if (!shape.constants) return {};
+  const Pairs pairs(keys, shape, abi);
+  Ref environ = pairs.make();
   if (!environ) return {};
-
-  for (std::size_t i = 0; i < abi.environ_count; ++i)
-    if (!add_pair(environ, keys, abi.environ[i])) return {};
   const std::int64_t application_start_us = base::wall_clock_us();
   if (RequestMeter* meter = request.meter()) meter->application_start_us = application_start_us;
   if (!add(environ, keys, "wsgi.input", input) || !add(environ, keys, "wsgi.errors", errors) ||
       !add_request_values(environ, keys, abi, application_start_us))
     return {};
+  pairs.keep(environ);
   return add_request_rec(environ, keys, abi) ? std::move(environ) : Ref();
 }
 

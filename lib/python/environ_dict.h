@@ -6,6 +6,7 @@
 
 #include "python/cpython.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,19 +29,34 @@ class EnvironKeys {
     Decoding decoding = Decoding::kLatin1;
     bool keeps_value = false;  // the last value is kept and used again when it comes again
     Ref last_value;
+    Key* next = nullptr;  // the one that was asked for after it the last time
   };
 
   EnvironKeys() : slots_(kSlots) {}
   // The key of a name, made when it is new. nullptr: the table is full or the name is long; no exception.
   Key* find(std::string_view name);
 
+  // What the environs of requests with the same flags have in common.
+  struct Shape {
+    Ref constants;
+    std::vector<Key*> keys;  // of the host's pairs, in the last request
+    // An environ of these keys, when two requests in a row had them: constants, values that are kept, None for others.
+    // It is never changed, only replaced. values: what it has for each pair; borrowed.
+    Ref environ;
+    std::vector<PyObject*> values;
+  };
+  Shape& shape_of(std::uint32_t flags) { return shapes_[flags & (kShapes - 1)]; }
+
  private:
+  Key* look_up(std::string_view name);
+
   static constexpr std::size_t kSlots = 1024;
   static constexpr std::size_t kMostKeys = kSlots / 2;
   std::vector<std::unique_ptr<Key>> slots_;  // open addressing
   std::size_t count_ = 0;
-  friend Ref make_environ(Attached& attached, Request& request, Borrowed input, Borrowed errors);
-  Ref templates_[16];  // by the flags that the constants of a request follow from
+  Key* last_ = nullptr;  // the one that was found last
+  static constexpr std::size_t kShapes = 16;
+  Shape shapes_[kShapes];
 };
 
 // Puts a value into the environ of a request. False: an exception is pending.

@@ -3,6 +3,8 @@
 // The environ dict.
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/engine/fake_host.h"
 
@@ -54,6 +56,44 @@ TEST(Environ, keys_of_one_request_do_not_reach_the_next) {
   seen("1");
   site.environ = {};
   STRCMP_EQUAL("False", seen("'HTTP_COOKIE' in environ").c_str());
+}
+
+// The second and the third of equal requests begin from what those before have in common.
+TEST(Environ, is_the_same_whatever_came_before) {
+  const std::vector<std::vector<std::pair<std::string, std::string>>> environs = {
+      {{"REQUEST_METHOD", "GET"}, {"HTTP_A", "1"}, {"SERVER_NAME", "x"}, {"DOCUMENT_ROOT", "/\xff"}},
+      {{"REQUEST_METHOD", "POST"}, {"HTTP_A", "2"}, {"SERVER_NAME", "y"}, {"DOCUMENT_ROOT", "/a"}},
+      {{"REQUEST_METHOD", "GET"}, {"SERVER_NAME", "x"}, {"HTTP_A", "1"}},
+      {{"REQUEST_METHOD", "GET"}, {"SERVER_NAME", "x"}},
+      {{"HTTP_A", "1"}, {"HTTP_A", "2"}, {"SERVER_NAME", "x"}},
+      {{"wsgi.version", "mine"}, {"mod_wsgi.process_group", "other"}},
+      {}};
+  // Values that are objects of the request, or change with time, by their type.
+  site.application(
+      "start_response('200 OK', [])\n"
+      "return [repr([(k, v if type(v) in (str, tuple, bool) else type(v).__name__)"
+      " for k, v in environ.items()]).encode()]");
+  std::vector<std::string> first;
+  for (const auto& pairs : environs) {
+    site.environ = pairs;
+    first.push_back(site.get().body);
+  }
+  for (const std::size_t which : {0, 0, 0, 1, 1, 0, 1, 2, 2, 2, 3, 3, 3, 2, 4, 4, 4, 5, 5, 5, 6, 6, 6, 0}) {
+    site.environ = environs[which];
+    STRCMP_EQUAL(first[which].c_str(), site.get().body.c_str());
+  }
+}
+
+TEST(Environ, keeps_no_object_of_a_request) {
+  site.interpreter = "keeps nothing";
+  site.environ = {{"HTTP_A", "1"}};
+  site.application(
+      "import gc\nstart_response('200 OK', [])\n"
+      "inputs = [o for o in gc.get_objects() if type(o) is dict and 'wsgi.input' in o and o is not environ]\n"
+      "return [repr([(o['wsgi.input'], o.get('HTTP_A')) for o in inputs]).encode()]");
+  std::string last;
+  for (int i = 0; i < 4; ++i) last = site.get().body;
+  STRCMP_EQUAL("[(None, None)]", last.c_str());
 }
 
 TEST(Environ, changes_of_the_application_stay_in_its_request) {
