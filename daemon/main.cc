@@ -2,7 +2,8 @@
 //
 // gatehoused: executed by httpd's parent, one for each process group and generation, as {"gatehoused",
 // "supervise"} with descriptors 1 and 2 = error log, 3 = control, 4 = read end of the queue, 5 = succession, 6 = read
-// end of the priority lane if the launch says that there is one.
+// end of the priority lane if the launch says that there is one, 7 = memory that shows httpd's scoreboard if it has
+// server-metrics=On.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include "base/log.h"
 #include "base/posix.h"
 #include "daemon/log_filter.h"
+#include "daemon/server_view.h"
 #include "daemon/supervisor.h"
 #include "daemon/title.h"
 #include "wire/group_spec.h"
@@ -28,6 +30,7 @@ constexpr int kControl = 3;
 constexpr int kQueue = 4;
 constexpr int kSuccession = 5;
 constexpr int kPriority = 6;
+constexpr int kServer = 7;
 constexpr std::uint32_t kMaxLaunch = 4u << 20;
 
 bool is_socket(int fd) {
@@ -68,8 +71,8 @@ void unblock_signals() {
 int supervise() {
   base::UniqueFd control(kControl);
   gatehoused::QueueEnds queues{base::UniqueFd(kQueue), {}};
-  base::UniqueFd succession(kSuccession);
-  for (int fd : {kControl, kQueue, kSuccession}) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  base::UniqueFd succession(kSuccession), server(kServer);
+  for (int fd : {kControl, kQueue, kSuccession, kServer}) fcntl(fd, F_SETFD, FD_CLOEXEC);
   const base::Result<wire::Launch> launch = read_launch(control.get());
   if (!launch) {
     base::log(launch.error());
@@ -79,6 +82,7 @@ int supervise() {
     queues.priority = base::UniqueFd(kPriority);
     fcntl(kPriority, F_SETFD, FD_CLOEXEC);
   }
+  if (launch->spec.server_metrics) gatehoused::map_server_view(std::move(server));
   gatehoused::set_log_level(static_cast<base::Level>(launch->log_level));
   base::Result<gatehoused::Supervisor> supervisor =
       gatehoused::Supervisor::create(launch.value(), std::move(control), std::move(queues), std::move(succession));

@@ -19,6 +19,7 @@
 #include "daemon/policy.h"
 #include "daemon/privileges.h"
 #include "daemon/resources.h"
+#include "daemon/server_view.h"
 #include "daemon/signal_pipe.h"
 #include "daemon/title.h"
 #include "daemon/worker.h"
@@ -127,6 +128,7 @@ base::Status Zygote::start() {
   host_.log = plan().is_retry ? on_repeated_engine_log : on_engine_log;
   server_ = server_of(launch());
   host_.server = &server_;
+  host_.visit_server = server_view();
   host_.log_level = static_cast<std::int32_t>(launch().log_level);
   const base::Result<wsgi::PythonSettings> settings =
       wsgi::decode_python_settings(base::as_bytes(launch().python_settings));

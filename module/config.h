@@ -82,6 +82,8 @@ struct ScriptAlias {
   Switch pass_authorization = Switch::kUnset;
 };
 
+class ScoreboardPage;
+
 struct ServerConfig {
   apr_array_header_t* aliases = nullptr;  // ScriptAlias; first match wins
   // Global ones: only the main server's record is asked.
@@ -161,6 +163,7 @@ struct Configuration {
   std::vector<DirectivePlace> trusted_proxies;  // each WSGITrustedProxies
   std::vector<std::string> unknown_headers;     // of WSGITrustedProxyHeaders, with their place
   DoctorSwitches doctor;
+  ScoreboardPage* scoreboard_page = nullptr;  // when a group has server-metrics=On; made by daemon_spawn
   std::vector<InterpreterSection> interpreter_sections;
   const InterpreterSection* open_section = nullptr;   // the one whose lines are being read
   std::vector<std::string> free_threading_of_groups;  // places of WSGIFreeThreading where it cannot count

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "module/client_watch.h"
 #include "module/relay.h"
+#include "module/scoreboard_page.h"
 #include "wire/channel.h"
 #include "wire/head_size.h"
 #include "wsgi/engine_abi.h"
@@ -303,6 +304,7 @@ bool Forwarding::unavailable(Message message, const std::string& what) {
 
 int forward_to_daemon(request_rec* r, const DaemonRequest& request, BodyReader* body, ResponseWriter* writer) {
   const wire::GroupSpec& spec = request.group->spec;
+  if (spec.server_metrics) configuration()->scoreboard_page->refresh();
   writer->limit_wait(Micros(spec.response_socket_timeout > 0 ? spec.response_socket_timeout : spec.socket_timeout));
   return Forwarding(r, request, body, writer).run();
 }

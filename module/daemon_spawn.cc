@@ -23,6 +23,7 @@
 #include "module/config.h"
 #include "module/launch.h"
 #include "module/respawn.h"
+#include "module/scoreboard_page.h"
 #include "wire/group_spec.h"
 #include "wsgi/engine_loader.h"
 
@@ -37,7 +38,14 @@ constexpr base::Micros kUnlimited = 5s;  // how long a group without shutdown-ti
 // Said on the control socket (daemon/supervisor.h).
 constexpr char kDrain = 'D', kHandOver = 'S';
 // Where gatehoused expects its descriptors.
-enum Place : int { kControlPlace = 3, kQueuePlace = 4, kSuccessionPlace = 5, kPriorityPlace = 6, kPlaces = 7 };
+enum Place : int {
+  kControlPlace = 3,
+  kQueuePlace = 4,
+  kSuccessionPlace = 5,
+  kPriorityPlace = 6,
+  kServerPlace = 7,
+  kPlaces = 8
+};
 
 // Both ends of a queue.
 struct Queue {
@@ -54,6 +62,7 @@ struct Supervisor {
   UniqueFd log;             // its standard error: the ErrorLog of the server that defines the group
   UniqueFd control;         // end-of-file: stop
   Queue normal, priority;   // invalid once the generation is old, or has handed them to the next
+  UniqueFd server;          // memory that shows the scoreboard, read-only; invalid without server-metrics=On
   UniqueFd served, serves;  // pipe: the supervisor writes to the second when it serves; older ones read the first
   apr_proc_t process{};     // pid 0: not running
   base::Micros started{};
@@ -82,6 +91,7 @@ void on_forked() noexcept {
     supervisor.served.reset();
     supervisor.serves.reset();
     supervisor.log.reset();
+    supervisor.server.reset();
   }
 }
 
@@ -179,7 +189,8 @@ base::Status start(Supervisor* supervisor, base::Micros delay) {
                               control->second.get(),
                               supervisor->normal.read.get(),
                               supervisor->serves.get(),
-                              priority.read.valid() ? priority.read.get() : null.get()};
+                              priority.read.valid() ? priority.read.get() : null.get(),
+                              supervisor->server.valid() ? supervisor->server.get() : null.get()};
   // The launch waits in the socket; it is a few kilobytes, much less than a socket holds.
   if (!send_launch(control->first.get(), supervisor->launch))
     return base::os_error(Message::kSupervisorStart,
@@ -369,6 +380,24 @@ void make_counts(DaemonGroup* group) {
     apr_pool_cleanup_register(configuration()->pool, group->waiting, on_counts_gone, apr_pool_cleanup_null);
 }
 
+apr_status_t on_page_gone(void* page) noexcept {
+  if (is_parent()) ScoreboardPage::destroy(static_cast<ScoreboardPage*>(page));
+  return APR_SUCCESS;
+}
+
+// For server-metrics=On.
+base::Status show_scoreboard(UniqueFd* to) {
+  ScoreboardPage*& page = configuration()->scoreboard_page;
+  if (page == nullptr) {
+    base::Result<ScoreboardPage*> made = ScoreboardPage::create();
+    if (!made) return made.error();
+    page = made.value();
+    apr_pool_cleanup_register(configuration()->pool, page, on_page_gone, apr_pool_cleanup_null);
+  }
+  *to = UniqueFd(fcntl(page->descriptor(), F_DUPFD_CLOEXEC, 0));
+  return base::ok();
+}
+
 base::Status start_group(DaemonGroup* group) {
   int serves[2];
   if (pipe2(serves, O_CLOEXEC) != 0) return base::os_error(Message::kSupervisorStart, "no pipe could be made");
@@ -379,6 +408,9 @@ base::Status start_group(DaemonGroup* group) {
   supervisor.log = log_of(group->servers.front());
   supervisor.served = UniqueFd(serves[0]);
   supervisor.serves = UniqueFd(serves[1]);
+  if (group->spec.server_metrics) {
+    if (const base::Status shown = show_scoreboard(&supervisor.server); !shown) return shown;
+  }
   Supervisor* const elder = find_elder(supervisor);
   group->launch.has_elders = elder != nullptr;
   supervisor.launch = wire::encode(group->launch);
@@ -438,6 +470,7 @@ bool start_groups(server_rec* main_server) {
 
 void revive_groups() {
   if (!is_parent()) return;
+  if (ScoreboardPage* page = configuration()->scoreboard_page) page->refresh();
   for (Supervisor& supervisor : brood->supervisors)
     if (supervisor.current && supervisor.process.pid == 0) start_again(&supervisor);
 }

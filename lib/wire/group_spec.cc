@@ -127,8 +127,9 @@ constexpr GroupOption kOptions[] = {
          "User that must own scripts and their directories, which nobody else may write to; else 403."),
     number("send-buffer-size", Kind::kBytes, &Spec::send_buffer_size, 512, INT_MAX, kNow,
            "Send buffer of the sockets between httpd and the group; 0 = the system's."),
-    {"server-metrics", Kind::kOnOff, nullptr, nullptr, &Spec::server_metrics, 0, 0, kLater,
-     "Lets the group read the server's metrics."},
+    {"server-metrics", Kind::kOnOff, nullptr, nullptr, &Spec::server_metrics, 0, 0, kNow,
+     "Applications of the group may read httpd's scoreboard with `mod_wsgi.server_metrics()`; it is 0.1 s old at most "
+     "when a request of the group has come."},
     text("setenv", Kind::kVariable, &Spec::setenv, kNow,
          "Environment variable NAME=VALUE, set before Python starts; may be given several times."),
     seconds("shutdown-timeout", &Spec::shutdown_timeout, kNow,

@@ -121,7 +121,7 @@ GROUP_OPTIONS = {
     'script-group': 'process_limits.test_a_script_of_the_right_owner_runs',
     'script-user': 'process_limits.test_a_script_that_others_could_have_changed_is_403',
     'send-buffer-size': 'process_limits.test_buffer_sizes_are_those_of_the_channels',
-    'server-metrics': LATER,
+    'server-metrics': 'metrics.test_a_group_with_server_metrics_sees_the_scoreboard',
     'setenv': 'environments.test_setenv_may_be_given_several_times',
     'shutdown-timeout': 'stop.test_a_request_that_never_ends_does_not_hold_up_a_stop',
     'socket-timeout': 'daemon_options.test_socket_timeout_answers_504_when_the_application_is_silent',

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """request_metrics, process_metrics and server_metrics under a real httpd."""
+from pathlib import Path
+
 import pytest
 
 from clients import Mount
+from processes import wait_until
 
 CONFIG = ('WSGIDaemonProcess one threads=3\n'
           'WSGIScriptAlias /embedded ${APPS}/metrics.wsgi application-group=%{GLOBAL}\n'
@@ -57,6 +60,36 @@ def test_embedded_applications_may_read_the_scoreboard(one_child):
 
 def test_a_daemon_has_no_scoreboard(one_child):
     assert one_child.get('/daemon/server').json() is None
+
+
+def test_a_group_with_server_metrics_sees_the_scoreboard(server):
+    httpd = server('ExtendedStatus On\nWSGIDaemonProcess one server-metrics=On processes=2\nWSGIDaemonProcess two\n'
+                   'WSGIScriptAlias /one ${APPS}/metrics.wsgi process-group=one application-group=%{GLOBAL}\n'
+                   'WSGIScriptAlias /two ${APPS}/metrics.wsgi process-group=two application-group=%{GLOBAL}\n')
+    told = httpd.get('/one/server').json()
+    assert told['current_time'] >= told['restart_time'] > 1e9 and told['running_generation'] == 0
+    assert len(told['processes']) == told['server_limit']
+    assert {len(process['workers']) for process in told['processes']} == {told['thread_limit']}
+    pids = {process.pid for process in httpd.processes() if process.parent == httpd.pid}
+    assert {process['pid'] for process in told['processes']} & pids
+    busy = [worker for process in told['processes'] for worker in process['workers'] if worker['status'] == 'W']
+    assert len(busy) == 1 and busy[0]['client'] == '127.0.0.1' and 'GET /one/server' in busy[0]['request']
+    assert httpd.get('/two/server').json() is None
+
+
+def test_a_worker_cannot_write_to_what_shows_the_scoreboard(server):
+    httpd = server('WSGIDaemonProcess one server-metrics=On\nWSGIScriptAlias / ${APPS}/identity.wsgi process-group=one\n')
+    maps = Path(f'/proc/{httpd.get("/").json()["pid"]}/maps').read_text()
+    shown = [line.split()[1] for line in maps.splitlines() if 'gatehouse-scoreboard' in line]
+    assert shown == ['r--s']
+
+
+def test_the_scoreboard_is_seen_after_a_graceful_restart(server):
+    httpd = server('WSGIDaemonProcess one server-metrics=On\n'
+                   'WSGIScriptAlias / ${APPS}/metrics.wsgi process-group=one application-group=%{GLOBAL}\n')
+    assert httpd.get('/server').json()['running_generation'] == 0
+    httpd.graceful()
+    wait_until(lambda: httpd.get('/server').json()['running_generation'] == 1, what='the new generation is seen')
 
 
 def test_without_the_directive_there_is_no_scoreboard(server):
