@@ -209,6 +209,7 @@ def test_a_script_that_cannot_be_loaded_at_the_start_leaves_others_of_its_group_
 def test_a_bad_change_in_a_sub_interpreter_leaves_the_old_code_serving(deploy, error_log):
     site = deploy('processes=2', where='application-group=first',
                   config='WSGIScriptAlias /other ${APPS}/hello.wsgi process-group=one application-group=second\n')
+    error_log.wait_for(SERVES)  # each worker loads for itself, and all have loaded the first version
     site.write('2', BAD['exception'][0])
     assert [site.get()[0] for _ in range(5)] == ['1'] * 5
     error_log.expect_traceback('ValueError: bad deploy')

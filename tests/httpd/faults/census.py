@@ -2,6 +2,7 @@
 """What a server's processes hold: descriptors, shared memory, and how many of them there are."""
 
 import collections
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +31,24 @@ def role_of(server, process):
     return 'child'
 
 
+def targets_of(pid):
+    """What the descriptors of a process stand for. OSError when it has gone."""
+    found = []
+    for number in os.listdir(f'/proc/{pid}/fd'):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.append(os.readlink(f'/proc/{pid}/fd/{number}'))
+    return found
+
+
+def sockets_of(pid):
+    """Inodes, as texts."""
+    return {target[8:-1] for target in targets_of(pid) if target.startswith('socket:')}
+
+
 def holdings_of(pid):
     """None when the process has gone."""
     try:
-        targets = [os.readlink(f'/proc/{pid}/fd/{number}') for number in os.listdir(f'/proc/{pid}/fd')]
+        targets = targets_of(pid)
         maps = Path(f'/proc/{pid}/maps').read_text()
     except OSError:
         return None

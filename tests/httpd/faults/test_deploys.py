@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """New code, new configurations, restarts, stops and new logs under load."""
+import contextlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import urllib.parse
 
 import pytest
 
+import census
 from clients import at_once
 from deployment import BAD
 from processes import is_alive, wait_until
@@ -145,12 +147,9 @@ def holders(httpd, path):
     """Which processes of the server have the file open."""
     found = []
     for process in httpd.processes():
-        try:
-            descriptors = [os.readlink(f'/proc/{process.pid}/fd/{name}') for name in os.listdir(f'/proc/{process.pid}/fd')]
-        except OSError:
-            continue
-        if str(path) in descriptors:
-            found.append(process)
+        with contextlib.suppress(OSError):
+            if str(path) in census.targets_of(process.pid):
+                found.append(process)
     return found
 
 

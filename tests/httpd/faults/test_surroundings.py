@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import census
 from census import workers_of
 from conftest import as_root
 from processes import wait_until
@@ -90,9 +91,7 @@ def test_other_users_find_nothing_to_connect_to(arena, row, tmp_directory):
               'print(reached)\n')
     with row.trial(httpd, traffic) as trial:
         trial.event()
-        inodes = {os.readlink(f'/proc/{process.pid}/fd/{name}')[8:-1] for process in httpd.daemons()
-                  for name in os.listdir(f'/proc/{process.pid}/fd')
-                  if os.readlink(f'/proc/{process.pid}/fd/{name}').startswith('socket:')}
+        inodes = set().union(*(census.sockets_of(process.pid) for process in httpd.daemons()))
         listening = [name for inode, name in listening_names() if inode in inodes]
         targets = [str(process.pid) for process in httpd.daemons()]
         reached = 0
