@@ -227,6 +227,12 @@ check-httpd: all ## run applications under a real httpd (ARGS= goes to pytest)
 	GATEHOUSE_MODULE=$(abspath $(BUILD))/mod_wsgi.so APXS=$(APXS) "$$(scripts/venvs --path pytest)/bin/python" -m pytest \
 	  tests/httpd --junitxml=$(BUILD)/log/check-httpd.xml $(ARGS)
 
+.PHONY: check-faults
+check-faults: all ## inject faults into a real httpd under load (LONG=1: the figures of docs/reliability.md)
+	@mkdir -p $(BUILD)/log
+	GATEHOUSE_MODULE=$(abspath $(BUILD))/mod_wsgi.so APXS=$(APXS) "$$(scripts/venvs --path pytest)/bin/python" -m pytest \
+	  tests/httpd/faults --junitxml=$(BUILD)/log/check-faults.xml $(if $(LONG),--long --timeout=1800) $(ARGS)
+
 # --- Fuzzing -------------------------------------------------------------------------------------------
 
 fuzzers := $(patsubst tests/fuzz/%_fuzz.cc,%,$(wildcard tests/fuzz/*_fuzz.cc))

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/log.h"
 #include "base/posix.h"
@@ -43,6 +44,16 @@ int count_threads() {
   return count;
 }
 
+// Why a script cannot be loaded from a file; empty: it can.
+std::string obstacle(const std::string& file) {
+  struct stat status;
+  if (stat(file.c_str(), &status) != 0)
+    return errno == ENOENT ? "there is no such file"
+                           : std::string("the group's user cannot reach it: ") + std::strerror(errno);
+  if (!S_ISREG(status.st_mode)) return "it is no file";
+  return access(file.c_str(), R_OK) == 0 ? "" : "the group's user cannot read it";
+}
+
 }  // namespace
 
 std::int64_t mtime_of(const std::string& file) {
@@ -54,14 +65,12 @@ std::int64_t mtime_of(const std::string& file) {
 Loaded load_import(const gatehouse_engine_table& engine, const std::string& group, const PlannedImport& planned,
                    std::int64_t* mtime_us) {
   const wire::Import& import = planned.import;
-  struct stat status;
-  const bool is_module = wsgi::names_module(import.script);
-  const bool is_file = !is_module && stat(import.script.c_str(), &status) == 0 && S_ISREG(status.st_mode);
-  *mtime_us = is_file ? mtime_of(import.script) : 0;
-  if (!is_module && (!is_file || access(import.script.c_str(), R_OK) != 0)) {
+  const std::string absent = wsgi::names_module(import.script) ? "" : obstacle(import.script);
+  *mtime_us = absent.empty() ? mtime_of(import.script) : 0;
+  if (!absent.empty()) {
     if (!planned.required)
       base::log(Message::kImportAbsent, "group '%s': script %s cannot be loaded ahead: %s", group.c_str(),
-                import.script.c_str(), is_file ? "it cannot be read" : "there is no such file");
+                import.script.c_str(), absent.c_str());
     return Loaded::kAbsent;
   }
   gatehouse_target target{};

@@ -16,8 +16,10 @@
 namespace gatehoused {
 namespace {
 
-// After a broken ticket: when descriptors have run out, other workers may fare better.
+// After a broken ticket.
 constexpr base::Micros kPause = std::chrono::milliseconds(20);
+// After a ticket for which there was no descriptor: time for other workers, and for one to come free here.
+constexpr base::Micros kRest = std::chrono::milliseconds(500);
 
 void put_over(int fd, int number) {
   while (dup3(fd, number, O_CLOEXEC) < 0 && (errno == EINTR || errno == EBUSY)) {
@@ -100,23 +102,40 @@ Intake::Receipt Intake::receive_ticket(int queue, wire::Ticket* ticket, int* cha
   }
   // An empty message reads like end-of-file.
   if (got == 0 && has_ended(queue)) return Receipt::kEnd;
+  if (got < 0 && !has_descriptor()) {
+    rest();
+    return Receipt::kNothing;
+  }
   base::log(base::Message::kTicketBroken, "a ticket of %zd bytes was dropped: %s", got,
             got < 0 ? "its descriptor did not arrive" : "malformed, or without a descriptor");
   usleep(static_cast<useconds_t>(kPause.count()));
   return Receipt::kNothing;
 }
 
+// The child sends the request of the ticket that was lost again, while others alone look into the queue.
+void Intake::rest() {
+  if (pause(kNoDescriptor))
+    base::log(base::Message::kOutOfDescriptors, "worker %d had none for a request, which others must run",
+              static_cast<int>(getpid()));
+  usleep(static_cast<useconds_t>(kRest.count()));
+  resume(kNoDescriptor);
+}
+
+bool Intake::has_descriptor() const { return base::UniqueFd(fcntl(stop_.get(), F_DUPFD_CLOEXEC, 0)).valid(); }
+
 bool Intake::has_ended(int queue) const {
   return closed_.load() || (base::wait_for(queue, 0, base::Deadline::at(base::now())) & (POLLHUP | POLLNVAL)) != 0;
 }
 
-void Intake::pause(Cause cause) {
+bool Intake::pause(Cause cause) {
   const base::MutexLock lock(place_);
   const unsigned before = paused_;
   paused_ |= cause;
-  if (closed_.load() || before != 0) return;
+  const bool is_new = (before & cause) == 0;
+  if (closed_.load() || before != 0) return is_new;
   watch_not(queues_.normal);
   if (queues_.priority >= 0) watch_not(queues_.priority);
+  return is_new;
 }
 
 // Whatever has come meanwhile is seen by the set when the queue is put in.

@@ -33,7 +33,7 @@ class Intake {
   static base::Result<std::unique_ptr<Intake>> create(Queues queues);
 
   // Blocks until there is something or an end. *channel: of the ticket, the caller's; or the kept one. A broken ticket
-  // is logged and skipped. Any thread.
+  // is logged and skipped; without a free descriptor it takes no tickets for a while. Any thread.
   Taken take(wire::Ticket* ticket, int* channel);
 
   KeptChannels& kept() { return kept_; }
@@ -41,12 +41,13 @@ class Intake {
   std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
   enum Cause : unsigned {
-    kOldCode = 1,  // new code is being loaded
-    kLockHeld = 2  // Python's lock cannot be got
+    kOldCode = 1,       // new code is being loaded
+    kLockHeld = 2,      // Python's lock cannot be got
+    kNoDescriptor = 4,  // for the next request
   };
   // Takes no tickets as long as there is a cause: they stay in the queue for others. A take() that has been woken for
-  // one takes it, for nobody else was. Any thread, any number of times.
-  void pause(Cause cause);
+  // one takes it, for nobody else was. False: there was this cause already. Any thread, any number of times.
+  bool pause(Cause cause);
   // The end of this cause. Nothing after close().
   void resume(Cause cause);
 
@@ -74,6 +75,8 @@ class Intake {
   enum class Receipt { kTicket, kNothing, kEnd };
   Receipt receive_any(wire::Ticket* ticket, int* channel);
   Receipt receive_ticket(int queue, wire::Ticket* ticket, int* channel);
+  void rest();
+  bool has_descriptor() const;
   bool has_ended(int queue) const;
 
   const Queues queues_;

@@ -102,15 +102,21 @@ void Supervisor::wait_and_handle() {
                                 {successor_.get(), POLLIN, 0}};
   const std::size_t fixed = events.size();
   for (const Brood& brood : broods_) events.push_back({brood.reports(), POLLIN, 0});
+  // Only what is open: poll refuses more entries than RLIMIT_NOFILE, of whatever kind.
   const std::size_t lines = events.size();
-  for (const Worker& worker : workers_) events.push_back({worker.line.get(), POLLIN, 0});
+  std::vector<std::size_t> slots;
+  for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
+    if (!workers_[slot].line.valid()) continue;
+    events.push_back({workers_[slot].line.get(), POLLIN, 0});
+    slots.push_back(slot);
+  }
   if (poll(events.data(), events.size(), next_act().poll_timeout()) <= 0) return;
 
   // Reports first: they tell how a zygote's workers ended, before its own end is handled.
   for (std::size_t i = fixed; i < lines; ++i)
     if (events[i].revents != 0) on_reports(broods_[i - fixed]);
   for (std::size_t i = lines; i < events.size(); ++i)
-    if (events[i].revents != 0) on_line(i - lines);
+    if (events[i].revents != 0) on_line(slots[i - lines]);
   if (events[1].revents != 0) on_signals();
   if ((events[2].revents | events[3].revents) != 0) on_queue();
   if (events[4].revents != 0) on_successor();
@@ -429,9 +435,12 @@ void Supervisor::fork_workers(Brood& brood) {
   for (std::size_t slot = 0; due > 0 && slot < workers_.size(); ++slot) {
     if (workers_[slot].state != Worker::State::kNone) continue;
     base::Result<std::pair<base::UniqueFd, base::UniqueFd>> line = base::socket_pair(SOCK_SEQPACKET);
-    if (!line) return base::log(line.error());
+    if (!line) base::log(line.error());
     slots_.clear(slot);
-    if (!brood.order_fork(slot, line->second.get())) return;
+    if (!line || !brood.order_fork(slot, line->second.get())) {
+      worker_backoff_ = after_death(worker_backoff_, Micros(0), base::now());
+      return;
+    }
     workers_[slot] = {Worker::State::kForking, brood.id(), 0, base::now(), std::move(line->first), false};
     --due;
   }

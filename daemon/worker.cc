@@ -299,7 +299,8 @@ void Worker::obey(const WorkerOrder& order) {
   const base::MutexLock lock(changes_);
   for (const ScriptVersion& version : order.tolerated) tolerated_[version.script] = version.mtime_us;
   const bool pauses = order.kind == WorkerOrder::Kind::kPause;
-  if (pauses != paused_) pauses ? intake_->pause(Intake::kOldCode) : intake_->resume(Intake::kOldCode);
+  if (pauses && !paused_) intake_->pause(Intake::kOldCode);
+  if (!pauses && paused_) intake_->resume(Intake::kOldCode);
   paused_ = pauses;
 }
 

@@ -10,7 +10,8 @@
 namespace python {
 namespace {
 
-constexpr std::size_t kRecordLimit = 8192;
+// httpd cuts a line of its log at 8192 bytes, prefix and its own escapes included.
+constexpr std::size_t kRecordLimit = 8192 - 512;
 // mod_wsgi.Log has always logged at this level; LogLevel warn, the default, shows it.
 constexpr base::Level kStreamLevel = base::Level::kError;
 
@@ -49,9 +50,16 @@ std::size_t character_start(std::string_view text, std::size_t position) {
   return position;
 }
 
+// What becomes of an escaped line in httpd's log: a backslash is doubled, a byte that is not ASCII is written as \xhh.
+std::size_t size_in_log(std::string_view escaped) {
+  std::size_t size = escaped.size();
+  for (const char byte : escaped) size += byte == '\\' ? 1 : (static_cast<unsigned char>(byte) >= 0x80 ? 3 : 0);
+  return size;
+}
+
 void emit(Attached& attached, Request* request, base::Level level, std::string_view raw) {
   const std::string escaped = base::escape_line(raw, raw.size() * 4);
-  if (escaped.size() <= kRecordLimit) return log_line(attached, request, level, escaped);
+  if (size_in_log(escaped) <= kRecordLimit) return log_line(attached, request, level, escaped);
   const std::size_t half = character_start(raw, raw.size() / 2);
   emit(attached, request, level, raw.substr(0, half));
   emit(attached, request, level, raw.substr(half));

@@ -89,6 +89,16 @@ TEST(LogStream, long_lines_are_cut_between_characters) {
   LONGS_EQUAL(30001, all.size());
 }
 
+// httpd writes each byte of them as \xhh, and cuts what is longer than 8192 bytes then.
+TEST(LogStream, pieces_of_long_lines_fit_into_httpds_log_when_it_has_escaped_them) {
+  std::size_t size = 0;
+  for (const std::string& line : execute("errors.write('\\u0436' * 20000 + '\\n')").log) {
+    CHECK(line.size() * 4 < 8192);
+    size += line.size();
+  }
+  LONGS_EQUAL(40000, size);
+}
+
 TEST(LogStream, long_lines_that_must_be_escaped_arrive_whole) {
   std::size_t size = 0;
   for (const std::string& line : execute("errors.write('\\x01' * 20000 + '\\n')").log) {

@@ -16,6 +16,19 @@ def application(environ, start_response):
 '''
 
 
+# What is wrong with new code: a line for the script, and what the log says of it.
+BAD = {
+    'exception': ('raise ValueError("bad deploy")', 'ValueError: bad deploy'),
+    'missing module': ('import there_is_no_such_module', "No module named 'there_is_no_such_module'"),
+    'sys.exit': ('import sys; sys.exit("bad deploy")', 'SystemExit: bad deploy'),
+    'syntax': ('def broken(:', 'SyntaxError'),
+    'os._exit': ('os._exit(3)', 'exited with status 3'),
+    'crash': ('os.abort()', 'signal 6'),
+    'hang': ('time.sleep(60)', 'GH0433'),
+    'no callable': ('callable_is_gone = True', "has no callable 'application'"),
+}
+
+
 class Site:
     """A server with one script that tests rewrite. The configuration names it {script}."""
 
@@ -32,6 +45,13 @@ class Site:
     def write(self, version, extra=''):
         """Replaces the script by another version, as an editor does: a new file with a new time."""
         self.write_text(SCRIPT.format(version=version, extra=extra))
+
+    def write_bad(self, kind):
+        """Replaces the script by one that cannot be loaded; see BAD."""
+        if kind == 'no callable':
+            self.write_text(SCRIPT.format(version='bad', extra='').replace('def application', 'def another'))
+        else:
+            self.write_text(SCRIPT.format(version='bad', extra=BAD[kind][0]))
 
     def write_text(self, text):
         new = self.script.with_suffix('.new')

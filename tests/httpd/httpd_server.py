@@ -148,7 +148,9 @@ class Server:
                 os.kill(process.pid, signal.SIGKILL)
         assert not left, f'processes left after the stop: {left}'
         assert not (sockets := self.sockets()), f'sockets left after the stop: {sockets}'
-        assert not (names := processes.unused_shared_memory(self.shared_memory)), f'shared memory left: {names}'
+        # What others on this machine make has a name for a moment, too.
+        wait_until(lambda: not processes.unused_shared_memory(self.shared_memory), 3,
+                   f'shared memory gone: {processes.unused_shared_memory(self.shared_memory)}')
 
     def wait_for_leftovers(self, timeout=5.0):
         """The processes still there after the timeout: empty as it should be."""

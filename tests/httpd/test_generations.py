@@ -6,7 +6,7 @@ import time
 import pytest
 
 from clients import Load, at_once
-from deployment import SCRIPT, Site
+from deployment import BAD, SCRIPT, Site
 from processes import is_alive, wait_until
 
 WAIT_AT_IMPORT = '''
@@ -16,16 +16,6 @@ here = pathlib.Path({directory!r})
 while not (here / 'go').exists():
     time.sleep(0.01)
 '''
-BAD = {
-    'exception': ('raise ValueError("bad deploy")', 'ValueError: bad deploy'),
-    'missing module': ('import there_is_no_such_module', "No module named 'there_is_no_such_module'"),
-    'sys.exit': ('import sys; sys.exit("bad deploy")', 'SystemExit: bad deploy'),
-    'syntax': ('def broken(:', 'SyntaxError'),
-    'os._exit': ('os._exit(3)', 'exited with status 3'),
-    'crash': ('os.abort()', 'signal 6'),
-    'hang': ('time.sleep(60)', 'GH0433'),
-    'no callable': ('callable_is_gone = True', "has no callable 'application'"),
-}
 FAILED = r'GH0431: .* the old code serves on'
 SERVES = r'GH0441: '
 
@@ -42,17 +32,11 @@ def deploy(server, tmp_directory):
     return deploy
 
 
-def write_bad(site, kind):
-    site.write('2', BAD[kind][0])
-    if kind == 'no callable':
-        site.write_text(SCRIPT.format(version='2', extra='').replace('def application', 'def another'))
-
-
 @pytest.mark.parametrize('reload', ['strict', 'rolling'])
 @pytest.mark.parametrize('kind', BAD)
 def test_code_that_cannot_be_loaded_leaves_the_old_serving(deploy, error_log, kind, reload):
     site = deploy(f'processes=2 reload={reload} startup-timeout=1')
-    write_bad(site, kind)
+    site.write_bad(kind)
     assert [site.get()[0] for _ in range(5)] == ['1'] * 5
     error_log.wait_for(FAILED)
     assert [site.get()[0] for _ in range(5)] == ['1'] * 5
@@ -225,6 +209,7 @@ def test_a_script_that_cannot_be_loaded_at_the_start_leaves_others_of_its_group_
 def test_a_bad_change_in_a_sub_interpreter_leaves_the_old_code_serving(deploy, error_log):
     site = deploy('processes=2', where='application-group=first',
                   config='WSGIScriptAlias /other ${APPS}/hello.wsgi process-group=one application-group=second\n')
+    error_log.wait_for(SERVES)  # each worker loads for itself, and all have loaded the first version
     site.write('2', BAD['exception'][0])
     assert [site.get()[0] for _ in range(5)] == ['1'] * 5
     error_log.expect_traceback('ValueError: bad deploy')

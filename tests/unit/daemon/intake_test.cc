@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -82,6 +83,24 @@ TEST(Intake, SkipsAndLogsBrokenTickets) {
   send_ticket(7);
   LONGS_EQUAL(7, take());
   LONGS_EQUAL(4, lines.load());
+}
+
+TEST(Intake, TakesNothingWhileItHasNoDescriptorAndSaysSoOnce) {
+  send_ticket(7);  // is lost
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const int first_free = dup(0);
+  close(first_free);
+  const rlimit none{static_cast<rlim_t>(first_free), limit.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  std::thread relief([&] {
+    while (lines.load() == 0) usleep(1000);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    send_ticket(8);
+  });
+  LONGS_EQUAL(8, take());
+  relief.join();
+  LONGS_EQUAL(1, lines.load());
 }
 
 TEST(Intake, CloseWakesEveryWaitingThread) {
