@@ -46,7 +46,9 @@ def row(request, error_log):
     is_long = request.config.getoption('--long')
     row = Row(name, rows.LONG if is_long else rows.SHORT, rows.size_of(name, is_long), error_log)
     yield row
-    request.config.figures += [(name, request.node.name, figure) for figure in row.figures]
+    request.config.figures += [(name, request.node.name, ('! ' if figure in row.missed else '') + figure)
+                               for figure in row.figures]
+    assert not row.missed, 'figures beyond their limits'
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -17,14 +17,15 @@ class Row:
     def __init__(self, name, form, size, error_log):
         self.name, self.form, self.size, self.error_log = name, form, size, error_log
         self.figures = []
+        self.missed = []
 
     def hold(self, what, value, at_most=None, at_least=None):
-        """Notes a figure and fails unless it is within its limit."""
+        """Notes a figure. At its end the test fails unless all are within their limits."""
         limit = f'at most {at_most:g}' if at_least is None else f'at least {at_least:g}'
         self.figures.append(f'{what}: {value:.4g} ({limit})')
         print(self.name, self.figures[-1])
-        assert at_most is None or value <= at_most, f'{what}: {value:g}, {limit}'
-        assert at_least is None or value >= at_least, f'{what}: {value:g}, {limit}'
+        if (at_most is not None and value > at_most) or (at_least is not None and value < at_least):
+            self.missed.append(self.figures[-1])
 
     def hold_p99(self, what, latencies, base, factor):
         """Holds the 99th percentile of latencies against that of steady state. The short form is for any machine."""
