@@ -6,6 +6,7 @@
 namespace gatehoused {
 
 Backoff after_death(Backoff backoff, Micros lived, Micros now) {
+  backoff.last_end = now;
   if (now - backoff.last_death > kForget) backoff.quick_deaths = 0;
   if (lived >= kQuickDeath || !may_start(backoff, now)) return backoff;
 
@@ -20,10 +21,16 @@ Backoff after_death(Backoff backoff, Micros lived, Micros now) {
   return backoff;
 }
 
+Micros next_fork(const Census& census, const Backoff& backoff) {
+  if (census.taking > 0) return backoff.not_before;
+  return std::min(backoff.not_before, backoff.last_end + kLongestOutage);
+}
+
 std::size_t forks_due(const Census& census, const Backoff& backoff, Micros now) {
-  if (census.ending || !census.zygote_up || !may_start(backoff, now)) return 0;
+  if (census.ending || !census.zygote_up || now < next_fork(census, backoff)) return 0;
   if (census.taking >= census.wanted) return 0;
-  return std::min(census.wanted - census.taking, census.free_slots);
+  const std::size_t most = may_start(backoff, now) ? census.wanted - census.taking : 1;
+  return std::min(most, census.free_slots);
 }
 
 std::size_t slots_for(std::size_t processes) { return 4 * processes + 2; }

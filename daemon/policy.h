@@ -31,7 +31,8 @@ inline constexpr Micros kKillGrace = std::chrono::seconds(1);
 // like one that died: code that is always found stale must not make a fork storm.
 struct Backoff {
   int quick_deaths = 0;
-  Micros last_death{};
+  Micros last_death{};  // that counted
+  Micros last_end{};    // whether it counted or not
   Micros not_before{};
 };
 Backoff after_death(Backoff backoff, Micros lived, Micros now);
@@ -52,6 +53,10 @@ struct Census {
   bool zygote_up = false;
   bool ending = false;  // the group finishes or stops
 };
+// Where none is left that takes tickets, the delay of the first one ends so long after the last one's end.
+inline constexpr Micros kLongestOutage = std::chrono::seconds(1);
+// When the next fork may be.
+Micros next_fork(const Census& census, const Backoff& backoff);
 // How many workers to fork now. More than wanted exist only while some are leaving.
 std::size_t forks_due(const Census& census, const Backoff& backoff, Micros now);
 

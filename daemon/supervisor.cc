@@ -591,7 +591,7 @@ base::Deadline Supervisor::next_act() {
   for (const Brood& brood : broods_) {
     if (brood.ending) continue;
     if (const Census now = census(brood); now.zygote_up && now.taking < now.wanted && now.free_slots > 0)
-      consider(worker_backoff_.not_before);
+      consider(next_fork(now, worker_backoff_));
     if (brood.stage == Brood::Stage::kLoading)
       consider(load_deadline(launch_.spec, brood.is_first(), brood.loading_since).when());
   }

@@ -37,9 +37,9 @@ class Row:
 
 ROWS = {
     'F1': Row('kill -9 of random workers, two a second',
-              'only requests inside the killed worker fail; a new worker within 150 ms',
+              'only requests inside the killed worker fail; never without a worker for more than 1 s',
               ('faults.deaths.test_a_killed_worker_takes_along_only_what_is_inside_of_it',),
-              {'kills': 4, 'respawn': 5}, {'kills': 100, 'respawn': 0.15}),
+              {'kills': 4, 'respawn': 5, 'outage': 5}, {'kills': 100, 'respawn': 0.15, 'outage': 1.2}),
     'F2': Row('kill -9 in the middle of a response, over HTTP/1.1 chunked and with a length, over HTTP/2',
               'every client sees that it is incomplete, within 1 s',
               ('faults.deaths.test_a_response_cut_by_a_death_never_looks_whole',),

@@ -86,6 +86,29 @@ TEST(ForksDue, WaitForTheBackoff) {
   LONGS_EQUAL(3, due());
 }
 
+TEST(ForksDue, AreOneAfterASecondWhenNobodyIsLeft) {
+  backoff.last_end = now;
+  backoff.not_before = now + 10s;
+  census.taking = 0;
+  LONGS_EQUAL(0, due());
+  now += 1s;
+  LONGS_EQUAL(1, due());
+  census.taking = 1;
+  LONGS_EQUAL(0, due());
+}
+
+TEST(ForksDue, AreOneASecondAtMostWhenNobodyIsLeftAgainAndAgain) {
+  backoff = {.quick_deaths = 9, .last_death = now, .last_end = now, .not_before = now + 10s};
+  census.taking = 0;
+  int forks = 0;
+  for (const Micros end = now + 8s; now < end; now += 10ms) {
+    if (due() == 0) continue;
+    ++forks;
+    backoff = gatehoused::after_death(backoff, 1ms, now);  // at once again
+  }
+  CHECK(forks == 7 || forks == 8);
+}
+
 TEST_GROUP(TimeToFinish) {
   wire::GroupSpec spec;
   Micros prompt() { return time_to_finish(gatehoused::Ending::kPrompt, spec); }
