@@ -17,6 +17,7 @@
 #include "daemon/policy.h"
 #include "daemon/privileges.h"
 #include "daemon/resources.h"
+#include "daemon/server_view.h"
 #include "daemon/signal_pipe.h"
 #include "daemon/title.h"
 
@@ -54,6 +55,7 @@ bool Service::prepare() {
   host_.log = on_engine_log;
   host_.after_application_fork = on_application_fork;
   host_.server = born_.server;
+  host_.visit_server = server_view();
   host_.log_level = static_cast<std::int32_t>(born_.launch->log_level);
   born_.engine->after_fork_child(&host_);
   set_title(title_of_worker(spec_));
