@@ -63,7 +63,7 @@ std::int64_t mtime_of(const std::string& file) {
 }
 
 Loaded load_import(const gatehouse_engine_table& engine, const std::string& group, const PlannedImport& planned,
-                   std::int64_t* mtime_us) {
+                   std::int64_t* mtime_us, std::uint32_t flags) {
   const wire::Import& import = planned.import;
   const std::string absent = wsgi::names_module(import.script) ? "" : obstacle(import.script);
   *mtime_us = absent.empty() ? mtime_of(import.script) : 0;
@@ -75,6 +75,7 @@ Loaded load_import(const gatehouse_engine_table& engine, const std::string& grou
   }
   gatehouse_target target{};
   target.size = sizeof target;
+  target.flags = flags;
   target.script = text(import.script);
   target.callable = text(planned.callable);
   target.interpreter = text(import.interpreter);

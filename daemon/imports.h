@@ -19,7 +19,7 @@ enum class Loaded {
 };
 // mtime_us: of the file before it was loaded; 0 when there is none.
 Loaded load_import(const gatehouse_engine_table& engine, const std::string& group, const PlannedImport& planned,
-                   std::int64_t* mtime_us);
+                   std::int64_t* mtime_us, std::uint32_t flags = 0);
 
 // Modification time of a file in microseconds, as httpd counts them; 0 when there is none.
 std::int64_t mtime_of(const std::string& file);

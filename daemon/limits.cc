@@ -16,6 +16,7 @@ struct ReasonEntry {
   const char* name;
   Window window;
   bool regular;
+  bool of_watchdog = false;
 };
 
 constexpr std::array<ReasonEntry, kReasons> kEntries = {{
@@ -30,9 +31,10 @@ constexpr std::array<ReasonEntry, kReasons> kEntries = {{
     {"restart_interval", Window::kGraceful, true},
     {"inactivity_timeout", Window::kGraceful, true},
     {"cpu_time_limit", Window::kGraceful, true},
-    {"request_timeout", Window::kGraceful, false},
-    {"startup_timeout", Window::kShutdown, false},
-    {"deadlock_timeout", Window::kShutdown, false},
+    {"request_timeout", Window::kGraceful, false, true},
+    {"startup_timeout", Window::kShutdown, false, true},
+    {"deadlock_timeout", Window::kShutdown, false, true},
+    {"service_ended", Window::kShutdown, false},
 }};
 
 const ReasonEntry& entry_of(Reason reason) {
@@ -145,6 +147,11 @@ bool is_regular(Reason reason) { return entry_of(reason).regular; }
 bool is_regular(std::string_view name) {
   return std::any_of(kEntries.begin(), kEntries.end(),
                      [name](const ReasonEntry& entry) { return entry.regular && name == entry.name; });
+}
+
+bool is_of_watchdog(std::string_view name) {
+  return std::any_of(kEntries.begin(), kEntries.end(),
+                     [name](const ReasonEntry& entry) { return entry.of_watchdog && name == entry.name; });
 }
 
 Micros time_to_leave(Reason reason, const wire::GroupSpec& spec) {

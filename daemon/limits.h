@@ -31,15 +31,18 @@ enum class Reason : std::uint32_t {
   kCpuTime,          // cpu-time-limit=
   kRequestTimeout,   // request-timeout=
   kStartupTimeout,   // startup-timeout=
-  kDeadlock          // deadlock-timeout=
+  kDeadlock,         // deadlock-timeout=
+  kServiceEnded      // threads=0: its scripts have returned
 };
-inline constexpr std::size_t kReasons = 14;
+inline constexpr std::size_t kReasons = 15;
 
 // What applications are told (process_stopping), and log lines: "maximum_requests".
 const char* name_of(Reason reason);
 // A worker that has done its duty is replaced at once, however short its life was; any other counts for the back-off.
 bool is_regular(Reason reason);
 bool is_regular(std::string_view name);
+// A worker's own watchdog has ended it.
+bool is_of_watchdog(std::string_view name);
 // How long the requests in hand may take when a worker leaves.
 Micros time_to_leave(Reason reason, const wire::GroupSpec& spec);
 

@@ -53,6 +53,7 @@ struct ZygoteReport {
   std::int32_t pid;
   std::int32_t status;  // wait status (kWorkerEnded), errno (kForkFailed)
   std::int64_t mtime_us;
+  std::int64_t peak_memory;  // in bytes, of a worker that has ended
 };
 
 // Worker to supervisor.

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -29,6 +30,8 @@ using base::Message;
 // Events of one kind that are handled before the others have their turn.
 constexpr int kBurst = 64;
 constexpr std::size_t kMostLoaded = 1024;
+
+std::int64_t peak_memory_of(const rusage& usage) { return std::int64_t{usage.ru_maxrss} * 1024; }
 
 double seconds(Micros duration) { return static_cast<double>(duration.count()) / 1e6; }
 
@@ -57,7 +60,7 @@ base::Result<Supervisor> Supervisor::create(const wire::Launch& launch, base::Un
                                             base::UniqueFd succession) {
   // Orphaned workers become children of the supervisor, so that it sees their end.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  base::Result<SignalPipe> signals = SignalPipe::open({SIGTERM, SIGCHLD});
+  base::Result<SignalPipe> signals = SignalPipe::open({SIGTERM, SIGCHLD, SIGUSR1});
   if (!signals) return signals.error();
   // Ctrl-C and hang-up of a terminal are httpd's to act upon.
   for (int number : {SIGINT, SIGHUP, SIGPIPE}) signal(number, SIG_IGN);
@@ -154,9 +157,11 @@ void Supervisor::on_successor() {
 void Supervisor::on_signals() {
   while (const int number = signals_.take()) {
     if (number == SIGTERM) end(Ending::kPrompt);
+    if (number == SIGUSR1) tell_deaths();
   }
   int status = 0;
-  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) on_child_ended(pid, status);
+  rusage usage{};
+  for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0;) on_child_ended(pid, status, peak_memory_of(usage));
 }
 
 void Supervisor::on_line(std::size_t slot) {
@@ -212,7 +217,7 @@ void Supervisor::on_stale(std::size_t slot, const ScriptChange& change) {
     case Changes::Answer::kNews:
       base::log(Message::kCodeChanged, "group '%s': script %s has changed; its new code is loaded", group(),
                 change.script.c_str());
-      if (launch_.spec.reload != "rolling") tell_all(*brood, {WorkerOrder::Kind::kPause, 0, {}});
+      if (launch_.spec.reload != "rolling") workers_.tell_all(brood->id(), {WorkerOrder::Kind::kPause, 0, {}});
       // One that waits for its time was for older code.
       if (Brood* const next = coming(); next != nullptr && next->stage == Brood::Stage::kStarting)
         next->release(base::Deadline::at(base::now()));
@@ -294,25 +299,22 @@ void Supervisor::on_worker_report(const ZygoteReport& report) {
     worker_backoff_ = after_death(worker_backoff_, Micros(0), base::now());
     base::log({Message::kForkFailed, report.status, "a worker of group '" + launch_.spec.name + "' was not forked"});
   } else if (worker.pid == report.pid) {
-    on_worker_ended(report.slot, report.status);
+    on_worker_ended(report.slot, report.status, report.peak_memory);
   }
 }
 
-void Supervisor::on_child_ended(pid_t pid, int status) {
+void Supervisor::on_child_ended(pid_t pid, int status, std::int64_t peak_memory) {
   for (Brood& brood : broods_) {
     if (brood.has_zygote() && brood.zygote() == pid) return on_zygote_ended(brood, status);
   }
   // A worker whose zygote is gone. Other orphans of the applications are none of our concern.
-  for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
-    if (workers_[slot].state != Worker::State::kNone && workers_[slot].pid == pid) return on_worker_ended(slot, status);
-  }
+  if (const std::optional<std::size_t> slot = workers_.find(pid)) on_worker_ended(*slot, status, peak_memory);
 }
 
 void Supervisor::on_zygote_ended(Brood& brood, int status) {
   if (brood.reports() >= 0) on_reports(brood);
   brood.zygote_ended();
-  for (Worker& worker : workers_)
-    if (worker.brood == brood.id() && worker.pid == 0) worker = {};
+  workers_.forget(brood.id(), Workers::Which::kUnborn);
 
   const int exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   const bool logged = exit_status == kStartFailed || exit_status == kLoadFailed || exit_status == kUnforkable;
@@ -339,31 +341,31 @@ void Supervisor::on_worker_leaving(std::size_t slot, const std::string& reason) 
   if (worker.state == Worker::State::kNone || worker.state == Worker::State::kLeaving) return;
   const Brood* const brood = brood_of(worker.brood);
   worker.state = Worker::State::kLeaving;
+  worker.leaving_for = base::escape_line(reason, 64);
   if (ending_ || brood == nullptr || brood->ending) return;
   if (!is_regular(reason)) worker_backoff_ = after_death(worker_backoff_, base::now() - worker.started, base::now());
   base::log(Message::kWorkerLeaving, "worker %d of group '%s' takes no more requests: %s", static_cast<int>(worker.pid),
-            group(), base::escape_line(reason, 64).c_str());
+            group(), worker.leaving_for.c_str());
 }
 
-void Supervisor::on_worker_ended(std::size_t slot, int status) {
+void Supervisor::on_worker_ended(std::size_t slot, int status, std::int64_t peak_memory) {
   on_line(slot);  // what it has said last may not have been read yet
   Worker& worker = workers_[slot];
   const Micros lived = base::now() - worker.started;
   Brood* const brood = brood_of(worker.brood);
   const bool released = brood == nullptr || brood->released();
   const bool was_told = worker.state == Worker::State::kLeaving || released || brood->ending;
-  const int pid = static_cast<int>(worker.pid);
   const bool load_failed = WIFEXITED(status) && WEXITSTATUS(status) == kLoadFailed;
-  if ((WIFEXITED(status) && WEXITSTATUS(status) == 0 && was_told) || load_failed) {
-    base::log(Message::kWorkerLeft, "worker %d of group '%s' left after %.1f s", pid, group(), seconds(lived));
-  } else {
-    const bool by_us = released && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    base::log(by_us ? Message::kWorkerCutOff : Message::kWorkerDied,
-              "worker %d of group '%s' %s after %.1f s; it held %s", pid, group(),
-              (text_of_wait_status(status) + (by_us ? "" : oom_.explain(status))).c_str(), seconds(lived),
-              requests_held(slots_.threads_of(slot)).c_str());
-    if (worker.state != Worker::State::kLeaving) worker_backoff_ = after_death(worker_backoff_, lived, base::now());
-  }
+  const bool left = (WIFEXITED(status) && WEXITSTATUS(status) == 0 && was_told) || load_failed;
+  const bool by_us = released && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  Death death{static_cast<int>(worker.pid), "left", lived, peak_memory, requests_held(slots_.threads_of(slot))};
+  if (left && !worker.leaving_for.empty()) death.how += " (" + worker.leaving_for + ")";
+  if (!left) death.how = text_of_wait_status(status) + (by_us ? "" : oom_.explain(status));
+  const std::string text = text_of(death, launch_.spec.name);
+  base::log(left ? Message::kWorkerLeft : (by_us ? Message::kWorkerCutOff : Message::kWorkerDied), "%s", text.c_str());
+  if (!left || is_of_watchdog(worker.leaving_for)) deaths_.add(text, base::wall_clock_us());
+  if (!left && worker.state != Worker::State::kLeaving)
+    worker_backoff_ = after_death(worker_backoff_, lived, base::now());
   const bool was_loading = worker.state == Worker::State::kLoading || worker.state == Worker::State::kForking;
   worker = {};
   if (was_loading && brood != nullptr && !brood->ending && brood->stage == Brood::Stage::kWarmingUp &&
@@ -371,11 +373,19 @@ void Supervisor::on_worker_ended(std::size_t slot, int status) {
     give_up(*brood, "a worker cannot load its scripts");
 }
 
+// SIGUSR1 asks for them.
+void Supervisor::tell_deaths() const {
+  const std::vector<std::string> lines = deaths_.list();
+  base::log(Message::kDeathsTold, "group '%s' remembers %zu ends of workers%s", group(), lines.size(),
+            lines.empty() ? "" : ", the latest last:");
+  for (const std::string& line : lines) base::log(Message::kDeathsTold, "%s", line.c_str());
+}
+
 // --- What is due
 
 void Supervisor::act() {
   for (Brood& brood : broods_) advance(brood);
-  std::erase_if(broods_, [&](const Brood& brood) { return !brood.has_zygote() && workers_of(brood) == 0; });
+  std::erase_if(broods_, [&](const Brood& brood) { return !brood.has_zygote() && workers_.count(brood.id()) == 0; });
   if (!ending_) act_on_generations();
 }
 
@@ -405,11 +415,11 @@ void Supervisor::end(Ending ending) {
   for (Brood& brood : broods_) {
     if (ending == Ending::kPrompt) {
       // One that holds no request yet is not worth waiting for.
-      brood.release(workers_of(brood) == 0 ? base::Deadline::at(base::now()) : deadline);
+      brood.release(workers_.count(brood.id()) == 0 ? base::Deadline::at(base::now()) : deadline);
     } else {
       brood.ending = true;
       // The queue's last tickets are served by the code there is.
-      tell_all(brood, {WorkerOrder::Kind::kServe, 0, changes_.latest()});
+      workers_.tell_all(brood.id(), {WorkerOrder::Kind::kServe, 0, changes_.latest()});
       if (deadline.when() < brood.kill_at.when()) brood.kill_at = deadline;
     }
   }
@@ -420,7 +430,8 @@ void Supervisor::start_generation() {
   LoadPlan plan = changes_.plan(launch_.imports, now != nullptr ? now->loaded : std::vector<ScriptVersion>(),
                                 launch_.spec.preload, now != nullptr);
   // CPython cannot fork a process that has a pool of interpreters.
-  if (preload_unsafe_ || launch_.spec.interpreters > 1) plan.before_fork = false;
+  // A service is what its scripts do: they are not loaded ahead.
+  if (preload_unsafe_ || launch_.spec.interpreters > 1 || launch_.spec.is_service()) plan.before_fork = false;
   if (plan.is_retry) plan.not_before = base::Deadline::after(load_delay(changes_.failures()));
   base::Result<Brood> brood =
       Brood::hatch({&launch_, nullptr, &slots_, queues_.get(), -1, -1, -1}, std::move(plan), next_brood_++);
@@ -431,18 +442,17 @@ void Supervisor::start_generation() {
 }
 
 void Supervisor::fork_workers(Brood& brood) {
-  std::size_t due = forks_due(census(brood), worker_backoff_, base::now());
-  for (std::size_t slot = 0; due > 0 && slot < workers_.size(); ++slot) {
-    if (workers_[slot].state != Worker::State::kNone) continue;
+  for (std::size_t due = forks_due(census(brood), worker_backoff_, base::now()); due > 0; --due) {
+    const std::optional<std::size_t> slot = workers_.free_slot();
+    if (!slot) return;
     base::Result<std::pair<base::UniqueFd, base::UniqueFd>> line = base::socket_pair(SOCK_SEQPACKET);
     if (!line) base::log(line.error());
-    slots_.clear(slot);
-    if (!line || !brood.order_fork(slot, line->second.get())) {
+    slots_.clear(*slot);
+    if (!line || !brood.order_fork(*slot, line->second.get())) {
       worker_backoff_ = after_death(worker_backoff_, Micros(0), base::now());
       return;
     }
-    workers_[slot] = {Worker::State::kForking, brood.id(), 0, base::now(), std::move(line->first), false};
-    --due;
+    workers_[*slot] = {Worker::State::kForking, brood.id(), 0, base::now(), std::move(line->first), false, ""};
   }
 }
 
@@ -458,7 +468,7 @@ void Supervisor::take_over(Brood& brood) {
     succession_.reset();
   }
   base::log(Message::kGenerationServes, "group '%s' serves by %zu new workers after %.3f s", group(),
-            ready_workers_of(brood), seconds(base::now() - brood.loading_since));
+            workers_.count_ready(brood.id()), seconds(base::now() - brood.loading_since));
   if (old == nullptr) return;
   old->ending = true;
   old->kill_at = base::Deadline::after(time_to_retire(launch_.spec) + kKillGrace);
@@ -482,7 +492,8 @@ void Supervisor::give_up(Brood& brood, const std::string& why) {
     base::log(now != nullptr ? Message::kReloadFailed : Message::kFirstLoadFailed,
               "group '%s' does not get its new code: %s; %s; it is tried again when the script changes, and in %.0f s",
               group(), why.c_str(), now != nullptr ? "the old code serves on" : "requests get 503", delay);
-  if (now != nullptr && !changes_.any_untried()) tell_all(*now, {WorkerOrder::Kind::kServe, 0, changes_.failed()});
+  if (now != nullptr && !changes_.any_untried())
+    workers_.tell_all(now->id(), {WorkerOrder::Kind::kServe, 0, changes_.failed()});
 }
 
 void Supervisor::retire(Worker& worker, WorkerOrder::Kind how) {
@@ -507,23 +518,13 @@ void Supervisor::relieve() {
   }
 }
 
-Load Supervisor::load_of(const Brood& brood) {
-  Load load{std::max(longest_wait(queues_.normal.get()), longest_wait(queues_.priority.get())), ready_workers_of(brood),
-            0};
-  for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
-    if (workers_[slot].state != Worker::State::kTaking || workers_[slot].brood != brood.id()) continue;
-    for (const ThreadSlot& thread : slots_.threads_of(slot))
-      load.busy_threads += thread.taken_us.load(std::memory_order_relaxed) != 0;
-  }
-  return load;
-}
-
 void Supervisor::scale() {
   Brood* const now = serving();
   if (!scaling_.is_active() || now == nullptr || base::now() < next_look_) return;
   next_look_ = base::now() + scaling_.interval();
   const std::size_t before = scaling_.wanted();
-  const Load load = load_of(*now);
+  const Load load{std::max(longest_wait(queues_.normal.get()), longest_wait(queues_.priority.get())),
+                  workers_.count_ready(now->id()), workers_.count_busy_threads(now->id(), slots_)};
   scaling_.look(load, base::now());
   if (scaling_.wanted() > before) {
     base::log(Message::kScaled, "group '%s' gets a process more, %zu: a request has waited %.3f s", group(),
@@ -532,49 +533,23 @@ void Supervisor::scale() {
   } else if (scaling_.wanted() < before) {
     base::log(Message::kScaled, "group '%s' gets a process less, %zu: %zu threads are busy", group(), scaling_.wanted(),
               load.busy_threads);
-    dismiss(*now);
+    if (Worker* const worker = workers_.most_dispensable(now->id(), slots_)) {
+      retire(*worker, WorkerOrder::Kind::kDismiss);
+      worker->state = Worker::State::kLeaving;
+    }
   }
-}
-
-// The latest worker without a request, or else the latest, leaves.
-void Supervisor::dismiss(const Brood& brood) {
-  Worker* chosen = nullptr;
-  bool chosen_is_idle = false;
-  for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
-    Worker& worker = workers_[slot];
-    if (worker.brood != brood.id() || worker.state != Worker::State::kTaking) continue;
-    const std::span<ThreadSlot> threads = slots_.threads_of(slot);
-    const bool is_idle = std::none_of(threads.begin(), threads.end(), [](const ThreadSlot& thread) {
-      return thread.taken_us.load(std::memory_order_relaxed) != 0;
-    });
-    if (chosen != nullptr && (chosen_is_idle && !is_idle)) continue;
-    if (chosen != nullptr && chosen_is_idle == is_idle && chosen->started > worker.started) continue;
-    chosen = &worker;
-    chosen_is_idle = is_idle;
-  }
-  if (chosen == nullptr) return;
-  retire(*chosen, WorkerOrder::Kind::kDismiss);
-  chosen->state = Worker::State::kLeaving;
-}
-
-void Supervisor::tell_all(const Brood& brood, const WorkerOrder& order) {
-  for (Worker& worker : workers_)
-    if (worker.brood == brood.id() && worker.line.valid()) tell(worker.line.get(), order);
 }
 
 void Supervisor::advance(Brood& brood) {
   if (!brood.ending) return;
-  if (workers_of(brood) == 0) brood.release(brood.kill_at);
-  if (!brood.has_zygote() && workers_of(brood) == 0) {
+  if (workers_.count(brood.id()) == 0) brood.release(brood.kill_at);
+  if (!brood.has_zygote() && workers_.count(brood.id()) == 0) {
     // What is left in its process group was started by applications.
     brood.kill_all();
   } else if (brood.kill_at.passed()) {
     brood.kill_all();
     // Whoever is not reaped by the second time was never there.
-    if (brood.killed && !brood.has_zygote()) {
-      for (Worker& worker : workers_)
-        if (worker.brood == brood.id()) worker = {};
-    }
+    if (brood.killed && !brood.has_zygote()) workers_.forget(brood.id(), Workers::Which::kAll);
     brood.killed = true;
     brood.kill_at = base::Deadline::after(kKillGrace);
   }
@@ -604,15 +579,10 @@ Census Supervisor::census(const Brood& brood) const {
   Census census;
   census.ending = ending_ || brood.ending;
   census.wanted = scaling_.wanted();
-  if (brood.stage == Brood::Stage::kWarmingUp && brood.needs_pilot() && ready_workers_of(brood) == 0) census.wanted = 1;
+  if (brood.stage == Brood::Stage::kWarmingUp && brood.needs_pilot() && workers_.count_ready(brood.id()) == 0)
+    census.wanted = 1;
   census.zygote_up = brood.stage >= Brood::Stage::kWarmingUp;
-  for (const Worker& worker : workers_) {
-    if (worker.state == Worker::State::kNone) {
-      ++census.free_slots;
-    } else if (worker.brood == brood.id() && worker.state != Worker::State::kLeaving && !worker.wants_relief) {
-      ++census.taking;
-    }
-  }
+  workers_.count_for(brood.id(), &census);
   return census;
 }
 
@@ -636,21 +606,9 @@ Brood* Supervisor::brood_of(int id) {
   return found == broods_.end() ? nullptr : &*found;
 }
 
-std::size_t Supervisor::workers_of(const Brood& brood) const {
-  return static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(), [&](const Worker& worker) {
-    return worker.state != Worker::State::kNone && worker.brood == brood.id();
-  }));
-}
-
-std::size_t Supervisor::ready_workers_of(const Brood& brood) const {
-  return static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(), [&](const Worker& worker) {
-    return worker.state == Worker::State::kTaking && worker.brood == brood.id() && !worker.wants_relief;
-  }));
-}
-
 // As many workers take tickets as are wanted, or as there are slots for.
 bool Supervisor::has_enough(const Brood& brood) const {
-  const std::size_t ready = ready_workers_of(brood);
+  const std::size_t ready = workers_.count_ready(brood.id());
   const Census now = census(brood);
   return ready > 0 && ready >= std::min(now.wanted, now.taking + now.free_slots);
 }

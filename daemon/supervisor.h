@@ -13,11 +13,13 @@
 #include "base/posix.h"
 #include "daemon/brood.h"
 #include "daemon/death.h"
+#include "daemon/deaths.h"
 #include "daemon/policy.h"
 #include "daemon/queues.h"
 #include "daemon/scaling.h"
 #include "daemon/signal_pipe.h"
 #include "daemon/slots.h"
+#include "daemon/workers.h"
 #include "wire/group_spec.h"
 
 namespace gatehoused {
@@ -39,15 +41,6 @@ class Supervisor {
   void run();
 
  private:
-  struct Worker {
-    enum class State : std::uint8_t { kNone, kForking, kLoading, kTaking, kLeaving } state = State::kNone;
-    int brood = 0;
-    pid_t pid = 0;
-    Micros started{};
-    base::UniqueFd line;
-    bool wants_relief = false;
-  };
-
   Supervisor(const wire::Launch& launch, base::UniqueFd control, QueueEnds queues, base::UniqueFd succession,
              SignalPipe signals, SlotTable slots);
 
@@ -63,9 +56,9 @@ class Supervisor {
   void on_reports(Brood& brood);
   void on_report(Brood& brood, const ZygoteReport& report);
   void on_worker_report(const ZygoteReport& report);
-  void on_child_ended(pid_t pid, int status);
+  void on_child_ended(pid_t pid, int status, std::int64_t peak_memory);
   void on_zygote_ended(Brood& brood, int status);
-  void on_worker_ended(std::size_t slot, int status);
+  void on_worker_ended(std::size_t slot, int status, std::int64_t peak_memory);
   void on_worker_leaving(std::size_t slot, const std::string& reason);
 
   // What is due.
@@ -80,9 +73,7 @@ class Supervisor {
   void retire_all(const Brood& brood);
   void relieve();
   void scale();
-  void dismiss(const Brood& brood);
-  Load load_of(const Brood& brood);
-  void tell_all(const Brood& brood, const WorkerOrder& order);
+  void tell_deaths() const;
   void advance(Brood& brood);
   base::Deadline next_act();
 
@@ -90,8 +81,6 @@ class Supervisor {
   Brood* serving();
   Brood* coming();  // the one that is to take over, if there is one
   Brood* brood_of(int id);
-  std::size_t workers_of(const Brood& brood) const;
-  std::size_t ready_workers_of(const Brood& brood) const;
   bool has_enough(const Brood& brood) const;
   bool refusing();
   const char* group() const { return launch_.spec.name.c_str(); }
@@ -103,13 +92,14 @@ class Supervisor {
   base::UniqueFd successor_;   // readable: it serves
   SignalPipe signals_;
   SlotTable slots_;
-  std::vector<Worker> workers_;  // by slot
-  std::vector<Brood> broods_;    // of those that are not ending, at most one serves, and one is to come
+  Workers workers_;
+  std::vector<Brood> broods_;  // of those that are not ending, at most one serves, and one is to come
   Changes changes_;
   Scaling scaling_;
   Micros next_look_{};  // of scaling
   Backoff worker_backoff_, zygote_backoff_;
   OomWatch oom_;
+  Deaths deaths_;
   int next_brood_ = 1;
   bool ending_ = false;
   bool queue_ended_ = false;

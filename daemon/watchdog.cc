@@ -13,7 +13,7 @@
 namespace gatehoused {
 namespace {
 
-constexpr Micros kLongestBeat = std::chrono::seconds(1);
+constexpr Micros kLongestBeat = std::chrono::milliseconds(250);
 constexpr Micros kShortestBeat = std::chrono::milliseconds(10);
 // So late, and the process did not run: stopped, or on a machine that was suspended or starved.
 constexpr Micros kOverslept = std::chrono::milliseconds(500);
@@ -44,7 +44,7 @@ void run_beside(const gatehouse_engine_table& engine, std::function<void()> work
 }  // namespace
 
 Watchdog::Watchdog(const wire::GroupSpec& spec, const gatehouse_engine_table& engine, std::span<ThreadSlot> slots,
-                   const Progress& progress)
+                   const Progress& progress, Intake* intake)
     : engine_(engine),
       slots_(slots),
       progress_(progress),
@@ -52,33 +52,12 @@ Watchdog::Watchdog(const wire::GroupSpec& spec, const gatehouse_engine_table& en
       started_(base::now()),
       watched_(slots.size()),
       views_(slots.size()),
-      beat_us_(started_.count()),
+      lock_(engine, intake),
       awake_since_(started_),
       expected_(Micros::max()) {}
 
 void Watchdog::start() {
-  if (limits_.deadlock <= Micros::zero()) return;
-  pthread_t thread;
-  const int failure = pthread_create(&thread, nullptr, on_probe_thread, this);
-  if (failure != 0) {
-    beat_us_.store(Micros::max().count() / 2);
-    return base::log({base::Message::kForkFailed, failure, "nothing looks for deadlocks: no thread could be started"});
-  }
-  pthread_detach(thread);
-}
-
-void* Watchdog::on_probe_thread(void* watchdog) noexcept {
-  static_cast<Watchdog*>(watchdog)->probe_for_ever();
-  return nullptr;
-}
-
-void Watchdog::probe_for_ever() {
-  const Micros interval = std::clamp(limits_.deadlock / 4, kShortestBeat, kLongestBeat);
-  for (;;) {
-    engine_.probe();
-    beat_us_.store(base::now().count(), std::memory_order_relaxed);
-    poll(nullptr, 0, static_cast<int>(interval.count() / 1000));
-  }
+  if (limits_.deadlock > Micros::zero()) lock_.start(std::clamp(limits_.deadlock / 4, kShortestBeat, kLongestBeat));
 }
 
 Verdict Watchdog::look(Micros now, bool retiring, bool leaving) {
@@ -94,7 +73,7 @@ Verdict Watchdog::look(Micros now, bool retiring, bool leaving) {
   worker.started = started_;
   worker.first_taken = Micros(progress_.first_taken_us.load(std::memory_order_relaxed));
   worker.last_active = Micros(progress_.last_active_us.load(std::memory_order_relaxed));
-  worker.last_beat = std::max(Micros(beat_us_.load(std::memory_order_relaxed)), awake_since_);
+  worker.last_beat = std::max(lock_.last_beat(), awake_since_);
   worker.loaded = progress_.loaded.load(std::memory_order_relaxed);
   worker.retiring = retiring || leaving;
   worker.leaving = leaving;

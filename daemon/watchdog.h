@@ -13,6 +13,7 @@
 
 #include "base/posix.h"
 #include "daemon/limits.h"
+#include "daemon/lock_probe.h"
 #include "daemon/slots.h"
 #include "wire/group_spec.h"
 #include "wsgi/engine_abi.h"
@@ -28,11 +29,13 @@ struct Progress {
 
 class Watchdog {
  public:
+  // intake: the worker's, to be paused while Python's lock cannot be got, or nullptr (lock_probe.h).
   Watchdog(const wire::GroupSpec& spec, const gatehouse_engine_table& engine, std::span<ThreadSlot> slots,
-           const Progress& progress);
+           const Progress& progress, Intake* intake);
 
   // Begins to ask for Python's lock, if deadlock-timeout= wants that.
   void start();
+  LockProbe& lock() { return lock_; }
   // What is to be done now; call again at verdict.next.
   Verdict look(Micros now, bool retiring, bool leaving);
 
@@ -48,9 +51,6 @@ class Watchdog {
     std::int64_t taken_us = 0;
     Micros interrupted{};
   };
-  static void* on_probe_thread(void* watchdog) noexcept;
-  void probe_for_ever();
-
   const gatehouse_engine_table& engine_;
   const std::span<ThreadSlot> slots_;
   const Progress& progress_;
@@ -58,7 +58,7 @@ class Watchdog {
   const Micros started_;
   std::vector<Watched> watched_;
   std::vector<ThreadView> views_;
-  std::atomic<std::int64_t> beat_us_;
+  LockProbe lock_;
   Micros awake_since_;  // the process was not stopped or starved since then
   Micros expected_;     // when look() was to be called at the latest
 };

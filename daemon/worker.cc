@@ -409,8 +409,9 @@ void Worker::wait_for_end() {
     pollfd events[] = {{signals_->fd(), POLLIN, 0},
                        {wake_.get(), POLLIN, 0},
                        {leash_held ? born_.leash : -1, 0, 0},
-                       {line_ended_ ? -1 : born_.line, POLLIN, 0}};
-    poll(events, 4, wake.poll_timeout());
+                       {line_ended_ ? -1 : born_.line, POLLIN, 0},
+                       {watchdog_->lock().overdue(), POLLIN, 0}};
+    poll(events, std::size(events), wake.poll_timeout());
     if (base::now() >= next_look_at_kept) {
       next_look_at_kept = base::now() + kLookAtKept;
       intake_->kept().close_unused();
@@ -423,6 +424,7 @@ void Worker::wait_for_end() {
       leave(Reason::kShutdown);
     }
     if (events[3].revents != 0) hear_orders();
+    if (events[4].revents != 0) watchdog_->lock().on_overdue();
     eventfd_t ignored;
     eventfd_read(wake_.get(), &ignored);
     if (leaving_.load()) hurry(reason_.load());
@@ -478,7 +480,7 @@ void Worker::run() {
   if (!prepare()) _exit(1);
   load_imports();
   tell(born_.line, WorkerNotice{WorkerNotice::Kind::kReady, "", {}});
-  watchdog_.emplace(spec_, *born_.engine, born_.slots, progress_);
+  watchdog_.emplace(spec_, *born_.engine, born_.slots, progress_, spec_.max_processes() > 1 ? intake_.get() : nullptr);
   watchdog_->start();
   if (!start_threads()) leave(Reason::kShutdown);
   wait_for_end();

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "daemon/privileges.h"
 #include "daemon/resources.h"
 #include "daemon/server_view.h"
+#include "daemon/service.h"
 #include "daemon/signal_pipe.h"
 #include "daemon/title.h"
 #include "daemon/worker.h"
@@ -77,6 +79,7 @@ class Zygote {
   base::Status open_engine();
   const LoadPlan& plan() const { return *inheritance_.plan; }
   void report(ZygoteEvent event, std::size_t slot = 0, pid_t pid = 0, int status = 0, std::int64_t mtime_us = 0);
+  void tell(const ZygoteReport& report);
   void await_plan();
   bool is_changed() const;
   Loaded load_one(std::size_t place);
@@ -143,9 +146,13 @@ base::Status Zygote::start() {
 }
 
 void Zygote::report(ZygoteEvent event, std::size_t slot, pid_t pid, int status, std::int64_t mtime_us) {
-  const ZygoteReport message{event, static_cast<std::uint32_t>(slot), pid, status, mtime_us};
-  // When nobody listens any more, the leash says so.
-  [[maybe_unused]] const ssize_t sent = send(command_.get(), &message, sizeof message, MSG_NOSIGNAL);
+  const ZygoteReport message{event, static_cast<std::uint32_t>(slot), pid, status, mtime_us, 0};
+  tell(message);
+}
+
+// When nobody listens any more, the leash says so.
+void Zygote::tell(const ZygoteReport& report) {
+  [[maybe_unused]] const ssize_t sent = send(command_.get(), &report, sizeof report, MSG_NOSIGNAL);
 }
 
 bool Zygote::is_changed() const {
@@ -216,8 +223,17 @@ void Zygote::fork_worker(std::size_t slot, base::UniqueFd line) {
   if (pid == 0) {
     command_.reset();
     signals_.reset();
-    run_worker({inheritance_.launch, inheritance_.plan, engine_, &server_, inheritance_.slots->threads_of(slot),
-                static_cast<std::uint32_t>(slot), inheritance_.queues, inheritance_.leash, line.release(), self});
+    const WorkerInheritance born{inheritance_.launch,
+                                 inheritance_.plan,
+                                 engine_,
+                                 &server_,
+                                 inheritance_.slots->threads_of(slot),
+                                 static_cast<std::uint32_t>(slot),
+                                 inheritance_.queues,
+                                 inheritance_.leash,
+                                 line.release(),
+                                 self};
+    launch().spec.is_service() ? run_service(born) : run_worker(born);
   }
   const int failure = errno;
   sigprocmask(SIG_SETMASK, &before, nullptr);
@@ -239,11 +255,13 @@ void Zygote::take_command() {
 
 void Zygote::reap() {
   int status = 0;
-  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+  rusage usage{};
+  for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0;) {
     const auto worker = std::find(workers_.begin(), workers_.end(), pid);
     if (worker == workers_.end()) continue;
     *worker = 0;
-    report(ZygoteEvent::kWorkerEnded, static_cast<std::size_t>(worker - workers_.begin()), pid, status);
+    const auto slot = static_cast<std::uint32_t>(worker - workers_.begin());
+    tell({ZygoteEvent::kWorkerEnded, slot, pid, status, 0, std::int64_t{usage.ru_maxrss} * 1024});
   }
 }
 

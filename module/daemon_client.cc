@@ -304,6 +304,11 @@ bool Forwarding::unavailable(Message message, const std::string& what) {
 
 int forward_to_daemon(request_rec* r, const DaemonRequest& request, BodyReader* body, ResponseWriter* writer) {
   const wire::GroupSpec& spec = request.group->spec;
+  if (spec.is_service()) {
+    log_request(r, Message::kServiceAsked, "group '%s' has threads=0: it runs scripts and serves no requests",
+                spec.name.c_str());
+    return HTTP_INTERNAL_SERVER_ERROR;
+  }
   if (spec.server_metrics) configuration()->scoreboard_page->refresh();
   writer->limit_wait(Micros(spec.response_socket_timeout > 0 ? spec.response_socket_timeout : spec.socket_timeout));
   return Forwarding(r, request, body, writer).run();

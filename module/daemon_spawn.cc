@@ -151,13 +151,18 @@ int exec_error(int failure, base::Micros delay) {
   return base::read_some(failure, &error, sizeof error) == sizeof error ? error : 0;
 }
 
+// All of it waits in the socket until gatehoused reads it, which it does not yet: it must find room there.
 bool send_launch(int control, const std::string& launch) {
   std::string message;
   base::ByteWriter writer(&message);
   writer.u32(static_cast<std::uint32_t>(launch.size()));
   writer.text(launch);
+  // The kernel doubles the size for what it keeps beside the bytes.
+  const int size = static_cast<int>(std::max<std::size_t>(message.size(), 128u << 10));
+  if (setsockopt(control, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0)
+    setsockopt(control, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
   for (std::size_t sent = 0; sent < message.size();) {
-    const ssize_t count = send(control, message.data() + sent, message.size() - sent, MSG_NOSIGNAL);
+    const ssize_t count = send(control, message.data() + sent, message.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return false;
     sent += static_cast<std::size_t>(count);
@@ -191,7 +196,6 @@ base::Status start(Supervisor* supervisor, base::Micros delay) {
                               supervisor->serves.get(),
                               priority.read.valid() ? priority.read.get() : null.get(),
                               supervisor->server.valid() ? supervisor->server.get() : null.get()};
-  // The launch waits in the socket; it is a few kilobytes, much less than a socket holds.
   if (!send_launch(control->first.get(), supervisor->launch))
     return base::os_error(Message::kSupervisorStart,
                           "the options of process group " + supervisor->name + " could not be handed over");

@@ -20,7 +20,7 @@ constexpr Message kFindings[] = {
     Message::kEveryoneIsProxy, Message::kHeaderUnknown,       Message::kGroupUnused,
     Message::kRunsEmbedded,    Message::kInterpretersClash,   Message::kAuthorizationHidden,
     Message::kPythonHomeWrong, Message::kScriptClosedToGroup, Message::kGroupMerged,
-    Message::kGroupOutOfReach, Message::kHookRestricted,
+    Message::kGroupOutOfReach, Message::kHookRestricted,      Message::kServiceAliased,
 };
 
 constexpr std::string_view kRefusingModules[] = {"numpy",         "cryptography", "bcrypt",

@@ -45,7 +45,7 @@ void add(std::vector<wire::Import>* imports, wire::Import import) {
 // A group with chroot= sees names without its root. What script-user= and script-group= ask for is looked at with each
 // request, so that applications are not run ahead of it.
 void add_to_group(DaemonGroup* group, wire::Import import) {
-  if (import.kind == Kind::kApplication && group->script_owner.is_set()) return;
+  if (import.kind == Kind::kApplication && (group->script_owner.is_set() || group->spec.is_service())) return;
   if (!group->spec.chroot.empty()) import.script = path_inside(group->spec.chroot, import.script);
   if (!import.script.empty()) add(&group->launch.imports, std::move(import));
 }

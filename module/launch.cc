@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <optional>
+#include <unordered_set>
 
 #include "module/python_directives.h"
 #include "wsgi/engine_loader.h"
@@ -61,6 +62,8 @@ base::Status set_user(const std::string& name, Account* account) {
 
 base::Status set_supplementary_groups(std::string_view list, Account* account) {
   account->groups = {account->gid};
+  std::unordered_set<std::int64_t> seen = {account->gid};
+  const long most = sysconf(_SC_NGROUPS_MAX);
   while (!list.empty()) {
     const std::size_t comma = std::min(list.find(','), list.size());
     const std::string name(list.substr(0, comma));
@@ -68,9 +71,11 @@ base::Status set_supplementary_groups(std::string_view list, Account* account) {
     if (name.empty()) continue;
     const base::Result<std::int64_t> id = find_group_id("supplementary-groups", name);
     if (!id) return id.error();
-    if (std::find(account->groups.begin(), account->groups.end(), id.value()) == account->groups.end())
-      account->groups.push_back(id.value());
+    if (seen.insert(id.value()).second) account->groups.push_back(id.value());
   }
+  if (most > 0 && account->groups.size() > static_cast<std::size_t>(most))
+    return account_error("supplementary-groups= names " + std::to_string(account->groups.size()) +
+                         " groups, with the primary one; the system allows " + std::to_string(most));
   return base::ok();
 }
 

@@ -206,7 +206,12 @@ wsgi::PythonSettings embedded_python_settings(const server_rec* main_server) {
   return with_interval(server_config(main_server).switch_interval_us);
 }
 
-wsgi::PythonSettings python_settings_of(const wire::GroupSpec& group) { return with_interval(group.switch_interval); }
+wsgi::PythonSettings python_settings_of(const wire::GroupSpec& group) {
+  wsgi::PythonSettings own = with_interval(group.switch_interval);
+  // The signals of a service are its own.
+  if (group.is_service()) own.rules.push_back({GATEHOUSE_RESTRICT_SIGNAL, 0, "", group.name, ""});
+  return own;
+}
 
 bool sections_name_interpreters_of(const wire::GroupSpec& group) {
   const std::vector<InterpreterSection>& sections = configuration()->interpreter_sections;

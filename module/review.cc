@@ -107,6 +107,18 @@ void review_interpreters(const server_rec* main_server) {
                              "remove application-group="});
 }
 
+// Groups with threads=0 run what WSGIImportScript names, and nothing else.
+void review_services(server_rec* main_server) {
+  const Configuration& all = *configuration();
+  for_each_alias(main_server, [&](const server_rec& server, const ScriptAlias& alias) {
+    const DaemonGroup* group = all.find_group(process_group_of(server, alias));
+    if (group == nullptr || !group->spec.is_service()) return;
+    report(main_server, {base::Message::kServiceAliased,
+                         std::string("requests below ") + alias.path + " go to process group \"" + group->spec.name +
+                             "\", which has threads=0 and serves none; name another one, or give it threads"});
+  });
+}
+
 void review_leftovers(const server_rec* main_server) {
   const Configuration& all = *configuration();
   for (const std::string& line : all.without_effect)
@@ -155,6 +167,7 @@ void review_configuration(server_rec* main_server) {
   for (const Finding& finding : review_scripts(main_server)) report(main_server, finding);
   review_trust(main_server);
   review_interpreters(main_server);
+  review_services(main_server);
   review_leftovers(main_server);
 }
 

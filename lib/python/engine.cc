@@ -20,6 +20,7 @@
 #include "python/metrics.h"
 #include "python/request.h"
 #include "python/runtime.h"
+#include "python/service.h"
 #include "python/stacks.h"
 #include "python/telemetry.h"
 #include "wsgi/engine_abi.h"
@@ -52,6 +53,8 @@ int load(Interpreter* interpreter, const gatehouse_target& target, gatehouse_err
     return -1;
   }
   Attach attach(*interpreter);
+  if ((target.flags & GATEHOUSE_SERVICE) != 0 && !handle_service_signals(attach.attached()))
+    log_exception(attach.attached(), nullptr, base::Message::kScriptImport, "the signals of a service");
   LookupResult result = interpreter->scripts.find(attach.attached(), *interpreter, target, nullptr);
   base::Message message = base::Message::kScriptImport;
   if (result.lookup == Lookup::kReady) {

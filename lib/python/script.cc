@@ -266,6 +266,10 @@ LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Scrip
   } else {
     Ref exception = Ref::steal(take_raised());
     const Reason reason = reason_for(attached, exception, script.path, interpreter);
+    if ((target.flags & GATEHOUSE_SERVICE) != 0 && reason.message == Message::kScriptExit) {
+      set_importing(script, false);
+      return {Lookup::kFailed, {}, {}};
+    }
     script.problem = reason.what + ": " + describe(attached, exception);
     log_taken(attached, request, reason.message, reason.what, exception);
   }

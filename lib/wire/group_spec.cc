@@ -145,7 +145,8 @@ constexpr GroupOption kOptions[] = {
          "Further groups, separated by commas; default: those of the user."),
     number("switch-interval", Kind::kPositiveSeconds, &Spec::switch_interval, 0, INT_MAX, kNow,
            "How long a Python thread may run before another gets its turn."),
-    number("threads", Kind::kCount, &Spec::threads, 0, 65533, kNow, "Threads of each process."),
+    number("threads", Kind::kCount, &Spec::threads, 0, 65533, kNow,
+           "Threads of each process; 0: a service, which serves no requests and runs its WSGIImportScript scripts."),
     number("umask", Kind::kOctal, &Spec::umask, 0, 0777, kNow, "File mode mask; default: httpd's."),
     text("user", Kind::kName, &Spec::user, kNow, "User, by name or #number; default: httpd's User. Never root."),
     number("virtual-memory-limit", Kind::kBytes, &Spec::virtual_memory_limit, 0, INT64_MAX, kNow,
@@ -442,10 +443,7 @@ bool is_given(const GroupSpec& spec, std::string_view name) {
 base::Status validate(const GroupSpec& spec) {
   if (!spec.script_user.empty() && !spec.script_group.empty())
     return base::Error{Message::kOptionValue, 0, "script-user and script-group exclude each other: give one of them"};
-  if (spec.threads == 0)
-    return base::Error{Message::kOptionValue, 0,
-                       "threads=0: service scripts are not supported yet; give at least one thread"};
-  if (spec.interpreters > spec.threads)
+  if (spec.interpreters > std::max<std::int64_t>(spec.threads, 1))
     return base::Error{Message::kOptionValue, 0,
                        "interpreters=" + std::to_string(spec.interpreters) +
                            " with threads=" + std::to_string(spec.threads) +

@@ -47,6 +47,8 @@ struct GroupSpec {
   std::int64_t maximum_memory = 0, restart_jitter = 0;
   std::bitset<kMostOptions> given;  // options that were given, by their place in group_options()
 
+  // It runs scripts (WSGIImportScript) and serves no requests.
+  bool is_service() const { return threads == 0; }
   std::int64_t max_processes() const { return most_processes > processes ? most_processes : processes; }
 };
 
@@ -100,7 +102,7 @@ base::Status set_option(GroupSpec* spec, std::string_view name, std::string_view
 // Was the option given, be it with the value that it has anyway?
 bool is_given(const GroupSpec& spec, std::string_view name);
 
-// Options that contradict each other (script-user with script-group), and what is not supported yet (threads=0).
+// Options that contradict each other, such as script-user and script-group.
 base::Status validate(const GroupSpec& spec);
 
 // Equal in every option.

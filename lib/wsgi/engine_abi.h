@@ -174,8 +174,11 @@ struct gatehouse_host {
 };
 
 enum {
-  GATEHOUSE_RELOAD = 1u << 0,       /* WSGIScriptReloading On */
-  GATEHOUSE_DECLINE_STALE = 1u << 1 /* a changed script is not re-imported: the outcome is DECLINED */
+  GATEHOUSE_RELOAD = 1u << 0,        /* WSGIScriptReloading On */
+  GATEHOUSE_DECLINE_STALE = 1u << 1, /* a changed script is not re-imported: the outcome is DECLINED */
+  /* load() only, of the main interpreter and on the thread that called start: the script is a service, which runs as
+   * long as the process is to live. SIGTERM, SIGINT, SIGUSR1 and SIGXCPU raise SystemExit in it, which is no failure */
+  GATEHOUSE_SERVICE = 1u << 2
 };
 
 /* Which code answers. */

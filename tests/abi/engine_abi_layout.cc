@@ -202,7 +202,7 @@ static_assert(offsetof(gatehouse_engine_table, announce) == 136);
 // What travels as a number keeps its number.
 static_assert(GATEHOUSE_LOG_CRITICAL == 2 && GATEHOUSE_LOG_ERROR == 3 && GATEHOUSE_LOG_WARNING == 4 &&
               GATEHOUSE_LOG_NOTICE == 5 && GATEHOUSE_LOG_INFO == 6 && GATEHOUSE_LOG_DEBUG == 7);
-static_assert(GATEHOUSE_RELOAD == 1u << 0 && GATEHOUSE_DECLINE_STALE == 1u << 1);
+static_assert(GATEHOUSE_RELOAD == 1u << 0 && GATEHOUSE_DECLINE_STALE == 1u << 1 && GATEHOUSE_SERVICE == 1u << 2);
 static_assert(GATEHOUSE_OK == 0 && GATEHOUSE_AGAIN == 1 && GATEHOUSE_GONE == -1);
 static_assert(GATEHOUSE_BUFFER == 0 && GATEHOUSE_FLUSH == 1);
 static_assert(GATEHOUSE_MULTITHREAD == 1u << 0 && GATEHOUSE_MULTIPROCESS == 1u << 1 && GATEHOUSE_RUN_ONCE == 1u << 2 &&

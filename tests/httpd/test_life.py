@@ -139,3 +139,58 @@ def test_a_crash_in_embedded_mode_is_httpds_to_report(server, error_log):
         httpd.get('/crash')
     error_log.expect('AH00051|AH00052|exit signal Segmentation', times=1)
     assert httpd.get('/hello').status == 200
+
+
+def held_and_waiting(httpd, directory, count):
+    """Sends count requests that are held; how each ended comes with join_all()."""
+    results = []
+
+    def ask():
+        try:
+            results.append(httpd.get(f'/hold?{directory}', timeout=60).status)
+        except OSError as error:
+            results.append(repr(error))
+
+    clients = [threading.Thread(target=ask, daemon=True) for _ in range(count)]
+    for client in clients:
+        client.start()
+
+    def join_all():
+        (directory / 'go').touch()
+        for client in clients:
+            client.join(60)
+        return results
+    return join_all
+
+
+def test_a_killed_supervisor_costs_no_request_that_was_not_started(start, error_log, tmp_directory):
+    httpd = start('processes=1 threads=2')
+    assert httpd.get('/hello').status == 200
+    supervisor = next(process.pid for process in httpd.daemons() if 'supervisor' in process.command)
+    join_all = held_and_waiting(httpd, tmp_directory, 8)
+    wait_until(lambda: len(list(tmp_directory.glob('entered-*'))) == 2, what='both threads are busy')
+    os.kill(supervisor, signal.SIGKILL)
+    error_log.wait_for('GH0111: ')
+    results = join_all()
+    assert results.count(200) >= 6 and len(results) == 8, results
+    wait_until(lambda: httpd.get('/hello').status == 200, 30, 'the group serves again')
+    wait_until(lambda: len([p for p in httpd.daemons() if 'worker' in p.command]) == 1, 30, 'one worker is left')
+    error_log.allow(MORE)
+    error_log.expect('GH0111: ', times=1)
+
+
+def test_a_killed_httpd_child_costs_its_own_requests_and_no_thread(server, error_log, tmp_directory):
+    httpd = server('StartServers 2\nMinSpareThreads 1\nThreadsPerChild 4\nMaxSpareThreads 200\n'
+                   'WSGIDaemonProcess one processes=1 threads=4\n'
+                   'WSGIScriptAliasMatch ^/(\\w+) ${APPS}/$1.wsgi process-group=one application-group=%{GLOBAL}\n')
+    join_all = held_and_waiting(httpd, tmp_directory, 4)
+    wait_until(lambda: len(list(tmp_directory.glob('entered-*'))) == 4, what='all threads are busy')
+    worker = int(next(tmp_directory.glob('entered-*')).name.split('-')[1])
+    children = [process.pid for process in httpd.processes()
+                if process.parent == httpd.pid and process.name == httpd.stage.httpd.name]
+    os.kill(children[0], signal.SIGKILL)
+    results = join_all()
+    assert len(results) == 4
+    statuses = at_once(lambda _: httpd.get('/hello').status, range(4))
+    assert statuses == [200] * 4 and is_alive(worker)
+    error_log.allow('AH01239: ')  # if it was mod_cgid's daemon

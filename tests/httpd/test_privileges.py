@@ -54,6 +54,17 @@ def test_supplementary_groups_are_exactly_those_asked_for(start, groups):
     assert set(map(int, process.status('Groups'))) == {grp.getgrnam(name).gr_gid for name in [*names, 'games']}
 
 
+def test_as_many_groups_as_the_system_allows_are_possible_and_one_more_is_refused(start, configtest):
+    most = os.sysconf('SC_NGROUPS_MAX')
+    numbers = [f'#{number}' for number in range(100_000, 100_000 + most)]
+    primary = grp.getgrnam('games').gr_gid
+    httpd = start(f'group=games supplementary-groups={",".join(numbers[1:])}')
+    process = processes.read(httpd.get('/identity').json()['pid'])
+    assert set(map(int, process.status('Groups'))) == {primary, *range(100_001, 100_000 + most)}
+    status, output = configtest(CONFIG.format(f'group=games supplementary-groups={",".join(numbers)}'))
+    assert status != 0 and f'supplementary-groups= names {most + 1} groups' in output
+
+
 def test_a_worker_can_not_be_looked_into_by_its_own_user(start):
     httpd = start()
     pid = httpd.get('/identity').json()['pid']
@@ -91,7 +102,7 @@ def test_parent_and_daemon_share_no_writable_memory_and_no_descriptor_but_the_lo
     assert sum(target.startswith('socket:') for target in common) <= 1
 
 
-REFUSED = ['setgroups', 'setresgid', 'setresuid', 'prctl', 'chdir']
+REFUSED = ['setgroups', 'setresgid', 'setresuid', 'prctl', 'chdir', 'chroot']
 
 
 @pytest.mark.skipif(shutil.which('strace') is None, reason='strace injects the failures')
@@ -99,7 +110,7 @@ REFUSED = ['setgroups', 'setresgid', 'setresuid', 'prctl', 'chdir']
 @pytest.mark.parametrize('call', REFUSED)
 def test_when_a_privilege_cannot_be_given_up_no_code_runs(start, error_log, tmp_directory, call, error):
     """The supervisor is traced from when the zygote is to be made anew: each call of the kind fails."""
-    httpd = start('home=/tmp')
+    httpd = start('home=/tmp' if call != 'chroot' else 'chroot=/')
     assert httpd.get('/hello').status == 200
     supervisor = titled(httpd, 'supervisor')[0].pid
     zygote, worker = titled(httpd, 'zygote')[0].pid, titled(httpd, 'worker')[0].pid
@@ -120,3 +131,60 @@ def test_when_a_privilege_cannot_be_given_up_no_code_runs(start, error_log, tmp_
     assert re.search(rf'(?:{call}\(|{call} resumed>).*{error}.*INJECTED', trace.read_text())
     error_log.allow('GH040[15]: |GH030[23]: |cannot start; the server')
     wait_until(lambda: httpd.get('/hello').status == 200, 30, 'the group serves again')
+
+
+@pytest.mark.skipif(shutil.which('strace') is None, reason='strace injects the failures')
+@pytest.mark.parametrize('error', ['EAGAIN', 'EPERM'])
+def test_when_gatehoused_cannot_be_executed_nothing_runs_and_it_is_tried_again(start, error_log, tmp_directory, error):
+    """As it happens above RLIMIT_NPROC: the user is changed, and execve fails."""
+    httpd = start()
+    assert httpd.get('/hello').status == 200
+    supervisor = titled(httpd, 'supervisor')[0].pid
+    trace = tmp_directory / 'trace'
+    with subprocess.Popen(['strace', '-f', '-o', trace, '-e', 'trace=execve', '-e', f'inject=execve:error={error}',
+                           '-p', str(httpd.pid)], stderr=subprocess.PIPE) as tracer:
+        try:
+            assert b'attached' in tracer.stderr.readline()
+            os.kill(supervisor, signal.SIGKILL)
+            error_log.wait_for('GH0110: .*gatehoused could not be executed', 20)
+            wait_until(lambda: not titled(httpd, 'worker'), what='the old workers ended')
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.wait(10)
+    assert re.search(rf'execve.*{error}.*INJECTED', trace.read_text())
+    error_log.allow('GH011[01]: |GH040[5-7]: |GH030[0-3]: ')
+    wait_until(lambda: httpd.get('/hello').status == 200, 40, 'the group serves again')
+
+
+@pytest.mark.skipif(shutil.which('strace') is None, reason='strace tells what is opened')
+def test_what_stays_root_touches_nothing_in_an_applications_directory(server, tmp_directory):
+    """Of a directory that its user can turn into a link to anywhere."""
+    application = tmp_directory / 'owned'
+    application.mkdir()
+    shutil.chown(application, 'games', 'games')
+    script = application / 'site.wsgi'
+    script.write_text('def application(environ, start_response):\n'
+                      '    start_response("200 OK", [])\n    return [b"done"]\n')
+    httpd = server('WSGIDaemonProcess one user=games\n'
+                   f'WSGIScriptAlias / {script} process-group=one application-group=%{{GLOBAL}}\n')
+    assert httpd.get('/').status == 200
+    traces = [tmp_directory / name for name in ('supervisor', 'parent')]
+    pids = [titled(httpd, 'supervisor')[0].pid, httpd.pid]
+    tracers = [subprocess.Popen(['strace', '-o', trace, '-e', 'trace=%file,fchmod,fchown', '-p', str(pid)],
+                                stderr=subprocess.PIPE) for trace, pid in zip(traces, pids)]
+    try:
+        for tracer in tracers:
+            assert b'attached' in tracer.stderr.readline()
+        for round in range(3):
+            stamp = 1_000_000_000 + round
+            os.utime(script, (stamp, stamp))
+            assert httpd.get('/').status == 200
+        httpd.graceful()
+        wait_until(lambda: httpd.get('/').status == 200, 30, 'the new generation serves')
+    finally:
+        for tracer in tracers:
+            tracer.send_signal(signal.SIGINT)
+            tracer.wait(10)
+            tracer.stderr.close()
+    touched = [line for trace in traces for line in trace.read_text().splitlines() if str(application) in line]
+    assert not [line for line in touched if not re.match(r'(new)?(f?l?stat|fstatat|statx|access|faccessat2?|l?getxattr)', line)]

@@ -238,10 +238,12 @@ TEST(GroupOptions, EachInterpreterNeedsAThread) {
   STRCMP_CONTAINS("interpreters=5 with threads=4", wire::validate(spec).error().what.c_str());
 }
 
-TEST(GroupOptions, ServiceScriptsAreRefusedForNow) {
+TEST(GroupOptions, AGroupWithoutThreadsIsAService) {
   GroupSpec spec;
+  CHECK_FALSE(spec.is_service());
   STRCMP_EQUAL("", set(&spec, "threads", "0").c_str());
-  STRCMP_CONTAINS("threads=0", wire::validate(spec).error().what.c_str());
+  CHECK_TRUE(static_cast<bool>(wire::validate(spec)));
+  CHECK_TRUE(spec.is_service());
 }
 
 TEST(GroupOptions, WhatIsGivenIsRememberedAlsoWithItsDefault) {
