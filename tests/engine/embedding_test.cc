@@ -14,6 +14,7 @@
 
 using fake_host::in_own_process;
 using fake_host::Printed;
+using fake_host::Site;
 
 TEST_GROUP(Embedding) {
   const bool is_long = std::getenv("GATEHOUSE_LONG") != nullptr;
@@ -49,4 +50,31 @@ TEST(Embedding, work_that_is_left_behind_neither_holds_up_nor_breaks_the_end) {
     for (const char* way : {"daemon threads that compute", "daemon threads that wait", "threads that are told",
                             "a ThreadPool", "a ThreadPoolExecutor", "threads of C code"})
       prints("work-left-behind", way, "begun\nbegun\nstopped\n");
+}
+
+TEST(Embedding, a_request_imports_nothing) {
+  Site site;
+  site.script(
+      "import builtins\n"
+      "found, seen = builtins.__import__, []\n"
+      "def counted(name, *more):\n"
+      "    seen.append(name)\n"
+      "    return found(name, *more)\n"
+      "def application(environ, start_response):\n"
+      "    builtins.__import__ = counted if environ['HTTP_KIND'] != 'end' else found\n"
+      "    kind = environ['HTTP_KIND']\n"
+      "    body = environ['wsgi.input'].readline() + environ['wsgi.input'].read()\n"
+      "    environ['wsgi.errors'].write('line')\n"
+      "    print('line')\n"
+      "    write = start_response('200 OK', [('X-A', kind)])\n"
+      "    if kind == 'yield': return (block for block in (body, body))\n"
+      "    if kind == 'write': write(body); return []\n"
+      "    if kind == 'file': return environ['wsgi.file_wrapper'](open(__file__, 'rb'))\n"
+      "    return [repr(seen).encode()]\n");
+  for (const char* kind : {"list", "yield", "write", "file", "list"}) {
+    site.environ = {{"HTTP_KIND", kind}};
+    LONGS_EQUAL(GATEHOUSE_COMPLETE, site.post("a\nb").result);
+  }
+  site.environ = {{"HTTP_KIND", "end"}};
+  STRCMP_EQUAL("[]", site.get().body.c_str());
 }
