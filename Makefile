@@ -265,7 +265,7 @@ headers := $(wildcard lib/*/*.h module/*.h daemon/*.h cgi/*.h)
 abi_objects := $(call objects,tests/abi)
 formatted := $(shell find lib module daemon cgi tests scripts examples -name '*.cc' -o -name '*.h' -o -name '*.c' 2>/dev/null)
 quick_checks = check-unit check-corpus check-abi check-layers check-headers check-mirror check-messages check-directives \
-  check-exports format-check
+  check-exports check-engine-rules format-check
 
 .PHONY: check $(quick_checks) format print-checks
 check: $(quick_checks) ## all checks that start neither Python nor httpd (less than a minute)
@@ -281,6 +281,9 @@ check-layers: ## every #include against scripts/layers.txt
 
 check-mirror: ## every source file has its unit test
 	@scripts/check-mirror
+
+check-engine-rules: ## no global Python object, no import and no lock on the way of a request
+	@scripts/check-engine-rules
 
 check-messages: ## every log message is used and documented
 	@scripts/check-messages

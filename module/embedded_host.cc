@@ -2,6 +2,7 @@
 #include "module/embedded_host.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -128,6 +129,19 @@ bool shows_embedded_application(server_rec* main_server) {
   return false;
 }
 
+// In a process that an application has forked, which is no child of httpd's: a SIGTERM ends it, as it ends others, and
+// so do the programs that it starts. Threads of httpd block signals, and some of its handlers do nothing.
+void on_application_fork(void* /*context*/) noexcept {
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction action {};
+    if (sigaction(number, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+    if (action.sa_handler != SIG_DFL) signal(number, SIG_DFL);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
 const char* string_or_null(apr_pool_t* pool, const std::string& text) {
   return text.empty() ? nullptr : pool_copy(pool, text);
 }
@@ -160,6 +174,7 @@ void make_host(apr_pool_t* pool, server_rec* main_server) {
   gatehouse_host engine_host{};
   engine_host.size = sizeof engine_host;
   engine_host.log = on_process_log;
+  engine_host.after_application_fork = on_application_fork;
   engine_host.server = pool_new<gatehouse_server>(pool, describe_server());
   engine_host.log_level = ap_get_server_module_loglevel(main_server, APLOG_MODULE_INDEX);
   if (config.server_metrics == Switch::kOn) engine_host.visit_server = on_visit_server;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "python/attach.h"
 
+#include <limits.h>
+#include <pthread.h>
+
 #include "base/posix.h"
 #include "python/interpreter.h"
 
@@ -15,6 +18,11 @@ struct Entry {
 
 constinit thread_local Entry* entries = nullptr;
 
+// The key under which CPython keeps each thread's state for PyGILState_Ensure, as a thread-specific value; -1: it needs
+// no help, or was not found. CPython makes another one in the child of a fork. Changed while no other thread runs
+// Python.
+constinit int extensions_key = -1;
+
 PyThreadState* state_for(Interpreter& interpreter) {
   for (Entry* entry = entries; entry != nullptr; entry = entry->next)
     if (entry->interpreter == &interpreter) return entry->state;
@@ -26,12 +34,31 @@ PyThreadState* state_for(Interpreter& interpreter) {
 
 }  // namespace
 
+void find_state_of_extensions(Attached&) {
+  forget_state_of_extensions();
+  if (kKnowsAttached) return;
+  const PyThreadState* const state = PyThreadState_Get();
+  for (int key = 0; key < PTHREAD_KEYS_MAX; ++key)
+    if (pthread_getspecific(static_cast<pthread_key_t>(key)) == state) extensions_key = key;
+}
+
+void forget_state_of_extensions() { extensions_key = -1; }
+
+void note_attached(PyThreadState* state) {
+  if (extensions_key >= 0) pthread_setspecific(static_cast<pthread_key_t>(extensions_key), state);
+}
+
+void attach_state(PyThreadState* state) {
+  note_attached(state);
+  PyEval_RestoreThread(state);
+}
+
 Attach::Attach(Interpreter& interpreter, GilWait* wait) { Detach::restore(state_for(interpreter), wait); }
 
 void Detach::restore(PyThreadState* state, GilWait* wait) {
-  if (wait == nullptr) return PyEval_RestoreThread(state);
+  if (wait == nullptr) return attach_state(state);
   const base::Micros start = base::now();
-  PyEval_RestoreThread(state);
+  attach_state(state);
   wait->us += (base::now() - start).count();
   ++wait->count;
 }
@@ -56,9 +83,10 @@ void free_thread_states(const PyThreadState* keep) {
       continue;
     }
     *link = entry->next;
-    PyEval_RestoreThread(entry->state);
+    attach_state(entry->state);
     PyThreadState_Clear(entry->state);
     PyThreadState_DeleteCurrent();
+    note_attached(nullptr);
     delete entry;
   }
 }

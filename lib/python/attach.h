@@ -2,7 +2,8 @@
 #pragma once
 
 // Who may run Python. An Attached is the proof that the calling thread holds the GIL of an interpreter:
-// a function that may run Python takes one. PyGILState_* is never used: it only knows the main interpreter.
+// a function that may run Python takes one. PyGILState_* is never used: it knows one interpreter a thread. Extension
+// modules do use it, so it is told which one a thread is in.
 //
 // Each thread keeps one thread state per interpreter that it has entered, in a list of its own.
 
@@ -32,6 +33,16 @@ struct GilWait {
   std::int64_t us = 0;
   std::uint64_t count = 0;
 };
+
+// In a process where Python has just been started, or that has just been forked: finds out where CPython keeps what
+// PyGILState_Ensure takes for the thread's state. Where that is not found, extension modules see what they always do.
+void find_state_of_extensions(Attached& attached);
+// In a process that was forked without us: nothing is told from here on.
+void forget_state_of_extensions();
+// Makes this state the thread's, attached and as extension modules see it. Blocks for its GIL.
+void attach_state(PyThreadState* state);
+// The same for a state that CPython has attached by itself.
+void note_attached(PyThreadState* state);
 
 // Holds the interpreter's GIL for a scope. Blocks until it is free. Not to be nested on one thread.
 class Attach {

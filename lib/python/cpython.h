@@ -44,6 +44,13 @@ inline void raise_again(PyObject* exception) {
 // Can a sub-interpreter have a GIL of its own (PEP 684)?
 inline constexpr bool kHasOwnGil = PY_VERSION_HEX >= 0x030C0000;
 
+// Does PyGILState_Ensure take the state that a thread is attached with? Before 3.12 it takes the first that the thread
+// had, whichever interpreter that is of.
+inline constexpr bool kKnowsAttached = PY_VERSION_HEX >= 0x030C0000;
+
+// Does an interpreter with a GIL of its own run the init function of an extension module before it refuses the module?
+inline constexpr bool kRunsRefusedInits = PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000;
+
 enum class Gil { kShared, kOwn };
 
 // A sub-interpreter that shares the main one's GIL or has its own, current on return, its GIL held and the main one's

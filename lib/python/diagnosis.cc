@@ -53,6 +53,18 @@ std::string importer_of(Borrowed exception) {
   return importer;
 }
 
+// The source of the last line of the traceback when that is an import statement.
+std::string statement_of(Borrowed exception) {
+  Ref lines = Ref::steal(PyException_GetTraceback(exception.get()));
+  Ref module = lines ? Ref::steal(PyImport_ImportModule("traceback")) : Ref();
+  if (module) lines = Ref::steal(PyObject_CallMethod(module.get(), "extract_tb", "O", lines.get()));
+  const Py_ssize_t count = module && lines ? PySequence_Size(lines.get()) : 0;
+  Ref last = count > 0 ? Ref::steal(PySequence_GetItem(lines.get(), count - 1)) : Ref();
+  std::string text = last ? attribute(last, "line") : std::string();
+  PyErr_Clear();
+  return text.starts_with("import ") || text.starts_with("from ") ? text : std::string();
+}
+
 std::vector<std::string> search_path() {
   std::vector<std::string> path;
   const Borrowed list(PySys_GetObject("path"));
@@ -93,6 +105,7 @@ std::string diagnose_import(Attached&, Borrowed exception, wsgi::Lock lock) {
   failure.text = messages_of(exception);
   failure.module = attribute(exception, "name");
   failure.importer = importer_of(exception);
+  failure.statement = statement_of(exception);
   failure.not_found = PyErr_GivenExceptionMatches(exception.get(), PyExc_ModuleNotFoundError) != 0;
   wsgi::ImportSurroundings around;
   around.version = std::to_string(PY_MAJOR_VERSION) + "." + std::to_string(PY_MINOR_VERSION);

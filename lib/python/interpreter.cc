@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "python/exception.h"
+#include "python/extension_loading.h"
 #include "python/runtime.h"
 
 namespace python {
@@ -96,13 +97,15 @@ Interpreter* Interpreters::make(std::string_view name, int member) {
               static_cast<int>(name.size()), name.data());
     return nullptr;
   }
+  note_attached(state);
   // This first thread state is used here only, and stays: CPython 3.11 cannot add a thread to an interpreter that
   // has none left.
   const wsgi::Lock lock = gil == Gil::kShared ? wsgi::Lock::kShared
                           : member > 0        ? wsgi::Lock::kOfPool
                                               : wsgi::Lock::kOwn;
   auto made = std::make_unique<Interpreter>(name, member, lock, PyThreadState_GetInterpreter(state));
-  if (!made->objects.set_up(attach.attached(), settings)) {
+  if ((gil == Gil::kOwn && !load_extensions_in_main_first(attach.attached())) ||
+      !made->objects.set_up(attach.attached(), settings)) {
     log_exception(attach.attached(), nullptr, Message::kInterpreter,
                   "interpreter '" + std::string(name) + "' could not be prepared");
     Py_EndInterpreter(state);
@@ -111,7 +114,7 @@ Interpreter* Interpreters::make(std::string_view name, int member) {
     PyEval_SaveThread();
   }
   // Not PyThreadState_Swap(): the two may have a GIL each.
-  PyEval_RestoreThread(main_state);
+  attach_state(main_state);
   return made.release();
 }
 

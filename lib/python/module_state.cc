@@ -6,6 +6,7 @@
 #include "python/forking.h"
 #include "python/input.h"
 #include "python/log_stream.h"
+#include "python/program_signals.h"
 #include "python/response_callable.h"
 #include "python/restriction.h"
 #include "python/runtime.h"
@@ -129,7 +130,7 @@ bool ModuleState::set_up(Attached& attached, const wsgi::InterpreterSettings& se
   compile = attribute("builtins", "compile");
   return raw_file_type && buffered_reader_type && buffered_random_type && format_exception && compile &&
          PySys_SetObject("stdout", stdout_object.get()) == 0 && PySys_SetObject("stderr", stderr_object.get()) == 0 &&
-         restrict_interpreter(attached, restricted_type, settings) &&
+         restrict_interpreter(attached, restricted_type, settings) && start_programs_unblocked(attached) &&
          (Runtime::get().settings().telemetry.socket.empty() || gc_watch.set_up(attached));
 }
 

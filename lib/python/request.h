@@ -38,8 +38,8 @@ std::int64_t server_pid(const gatehouse_request& abi);
 // Does a host's struct reach as far as a member that was added to it later?
 template <typename Struct, typename Member>
 bool reaches(const Struct& host, const Member& member) {
-  const auto end = reinterpret_cast<const char*>(&member) - reinterpret_cast<const char*>(&host) + sizeof(Member);
-  return host.size >= static_cast<std::size_t>(end);
+  const auto offset = reinterpret_cast<const char*>(&member) - reinterpret_cast<const char*>(&host);
+  return host.size >= static_cast<std::size_t>(offset) + sizeof(Member);
 }
 
 class Request {

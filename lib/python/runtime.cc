@@ -129,6 +129,7 @@ base::Status Runtime::start(const gatehouse_python& python, const gatehouse_host
   if (!initialized) return initialized;
   runtime->main_state_ = PyThreadState_Get();
   Attached attached = Attached::in_slot();
+  find_state_of_extensions(attached);
   if (!runtime->interpreters_.add_main(attached)) {
     log_exception(attached, nullptr, base::Message::kPythonStart, "the main interpreter could not be prepared");
     PyEval_SaveThread();
@@ -166,7 +167,7 @@ void Runtime::begin_telemetry() {
 }
 
 void Runtime::before_fork() {
-  PyEval_RestoreThread(main_state_);
+  attach_state(main_state_);
   // What lives now is shared with the children for as long as nobody writes to it; the collector would.
   Ref gc = Ref::steal(PyImport_ImportModule("gc"));
   if (!gc || !Ref::steal(PyObject_CallMethod(gc.get(), "freeze", nullptr))) PyErr_Clear();
@@ -187,6 +188,7 @@ void Runtime::after_fork_child(const gatehouse_host& host) {
   PyOS_AfterFork_Child();
   host_forks_ = false;
   Attached attached = Attached::in_slot();
+  find_state_of_extensions(attached);
   if (!prepare_unattached_stacks(attached))
     log_exception(attached, nullptr, base::Message::kStacks, "faulthandler cannot be used");
   run_fork_subscribers(attached, interpreters_.main().objects.fork_subscribers);
@@ -209,6 +211,7 @@ void Runtime::forked_unannounced() {
   if (host_forks_) return;
   is_application_child_ = true;
   Telemetry::forget();
+  forget_state_of_extensions();
   if (host_->after_application_fork != nullptr) host_->after_application_fork(host_->context);
 }
 

@@ -37,7 +37,8 @@ std::string extension_of(const ImportFailure& failure) {
   std::string name = named_module(failure.text);
   if (name.empty()) name = failure.module;
   if (!name.empty()) return "extension module " + name;
-  return failure.importer.empty() ? "an extension module" : "an extension module that " + failure.importer + " imports";
+  if (!failure.importer.empty()) return "an extension module that " + failure.importer + " imports";
+  return failure.statement.empty() ? "an extension module" : "the extension module of \"" + failure.statement + "\"";
 }
 
 constexpr std::string_view kNoLockEach =

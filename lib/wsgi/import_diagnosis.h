@@ -13,10 +13,11 @@
 namespace wsgi {
 
 struct ImportFailure {
-  std::string text;        // the messages of the exception and of its causes, a line each
-  std::string module;      // ImportError.name; empty when the exception does not tell
-  std::string importer;    // the module whose import statement failed; empty when unknown
-  bool not_found = false;  // ModuleNotFoundError
+  std::string text;            // the messages of the exception and of its causes, a line each
+  std::string module;          // ImportError.name; empty when the exception does not tell
+  std::string importer;        // the module whose import statement failed; empty when unknown
+  bool not_found = false;      // ModuleNotFoundError
+  std::string statement = {};  // the text of that import statement; empty when unknown
 };
 
 struct ImportSurroundings {

@@ -147,6 +147,7 @@ TEST(Call, what_stands_for_the_request_is_dead_afterwards) {
       "                lambda: kept[0]['wsgi.errors'].write('x')):\n"
       "        try: use(); outcome.append('fine')\n"
       "        except RuntimeError: outcome.append('ended')\n"
+      "    kept.clear()\n"
       "    return ' '.join(outcome)\n");
   site.call({"f"}, {}, GATEHOUSE_CALL_SSL);
   is("text:ended ended ended", site.call({"g"}, {}, GATEHOUSE_CALL_SSL).answer());

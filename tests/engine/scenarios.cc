@@ -23,23 +23,6 @@
 namespace fake_host {
 namespace {
 
-gatehouse_python ordinary() {
-  gatehouse_python python = {};
-  python.size = sizeof python;
-  python.process_group = "g";
-  python.processes = 1;
-  python.threads = 1;
-  return python;
-}
-
-int start(const gatehouse_python& python) {
-  gatehouse_error error = {};
-  error.size = sizeof error;
-  const int started = engine().start(&python, &host(), &error);
-  if (started != 0) std::printf("refused %u: %s\n", error.message, error.text);
-  return started;
-}
-
 int bad_home(const std::string&) {
   Site site;
   gatehouse_python python = ordinary();
@@ -480,10 +463,29 @@ const std::map<std::string, std::function<int(const std::string&)>>& scenarios()
 
 }  // namespace
 
+gatehouse_python ordinary() {
+  gatehouse_python python = {};
+  python.size = sizeof python;
+  python.process_group = "g";
+  python.processes = 1;
+  python.threads = 1;
+  return python;
+}
+
+int start(const gatehouse_python& python) {
+  gatehouse_error error = {};
+  error.size = sizeof error;
+  const int started = engine().start(&python, &host(), &error);
+  if (started != 0) std::printf("refused %u: %s\n", error.message, error.text);
+  return started;
+}
+
 int run_scenario(const std::string& name, const std::string& argument) {
   const auto found = scenarios().find(name);
-  if (found == scenarios().end()) return 2;
-  const int status = found->second(argument);
+  const auto embedding = embedding_scenarios().find(name);
+  int status = 2;
+  if (found != scenarios().end()) status = found->second(argument);
+  if (embedding != embedding_scenarios().end()) status = embedding->second(argument);
   std::fflush(stdout);
   _exit(status);
 }

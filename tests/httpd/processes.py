@@ -64,8 +64,9 @@ def is_alive(pid):
 
 
 def unused_shared_memory(known):
-    """Names in /dev/shm that are not in known and that no process maps."""
-    names = set(os.listdir('/dev/shm')) - set(known)
+    """Names in /dev/shm that are not in known and that no process maps. Semaphores of multiprocessing are an application's,
+    perhaps one of another run."""
+    names = {name for name in os.listdir('/dev/shm') if not name.startswith('sem.mp-')} - set(known)
     return {name for name in names
             if not any(f'/dev/shm/{name}' in maps for maps in (read_maps(p.pid) for p in everyone()))}
 

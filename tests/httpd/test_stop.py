@@ -8,6 +8,7 @@ import pytest
 
 import processes
 from clients import at_once
+from conftest import PYTHONS
 from processes import is_alive, wait_until
 
 CONFIG = ('WSGIDaemonProcess one processes=2 threads=4 {options}\n'
@@ -104,6 +105,16 @@ def test_a_thread_of_the_application_does_not_hold_up_a_stop_for_ever(server, er
                    'WSGIScriptAlias / ${APPS}/thread.wsgi process-group=one\n')
     assert httpd.get(f'/?{kind}').status == 200
     error_log.allow(r'AH\d{5}|GH0[34]\d\d: ')
+    httpd.stop()
+
+
+@pytest.mark.parametrize('python', PYTHONS)
+def test_work_that_is_left_behind_neither_holds_up_a_stop_nor_breaks_it(server, python):
+    httpd = server(f'WSGIPython {python}\nWSGIDaemonProcess one python={python} shutdown-timeout=5\n'
+                   'WSGIScriptAlias /daemon ${APPS}/left_behind.wsgi process-group=one application-group=%{GLOBAL}\n'
+                   'WSGIScriptAlias /embedded ${APPS}/left_behind.wsgi application-group=%{GLOBAL}\n')
+    for mode in ('daemon', 'embedded'):
+        assert httpd.get(f'/{mode}').text == 'left behind'
     httpd.stop()
 
 

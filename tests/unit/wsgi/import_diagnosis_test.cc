@@ -35,6 +35,13 @@ TEST(ImportDiagnosis, NamesTheImporterWhereTheExtensionDoesNotNameItself) {
   }
 }
 
+TEST(ImportDiagnosis, WithoutAnImporterTheStatementTells) {
+  refused("Interpreter change detected - this module can only be loaded into one interpreter per process.");
+  failure.importer = "";
+  failure.statement = "from lxml import etree";
+  STRCMP_CONTAINS("needs the extension module of \"from lxml import etree\", which refuses", says().c_str());
+}
+
 TEST(ImportDiagnosis, TheNameOfTheErrorCounts) {
   refused("cannot load module more than once per process");
   failure.module = "numpy._core";
