@@ -77,7 +77,7 @@ def _bench(options: argparse.Namespace, jobs: list[Job]) -> int:
     if options.json:
         options.json.write_text(json.dumps(document, indent=1) + "\n")
     if options.svg:
-        options.svg.write_text(chart.svg(document))
+        options.svg.write_text(chart.draw(document))
     return 1 if not rows or any(row.state != "ok" for row in rows) else 0
 
 
@@ -88,7 +88,7 @@ def main(argv: list[str]) -> int:
     if options.from_json:
         if not options.svg:
             arguments.error("--from-json needs --svg FILE")
-        options.svg.write_text(chart.svg(json.loads(options.from_json.read_text())))
+        options.svg.write_text(chart.draw(json.loads(options.from_json.read_text())))
         return 0
     jobs = _chosen(options.jobs, arguments)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import statistics
 import subprocess
 
 from . import machine, peers
@@ -14,13 +15,17 @@ COLUMNS = (("target", 18), ("req/s", 9), ("CPU us", 10), ("x floor", 8), ("p50 m
 
 
 def job_table(rows: list[Row]) -> str:
-    """The rows of one job, cheapest first."""
+    """The rows of one job, cheapest first; those without httpd below the others."""
     if not rows:
         return ""
     job = rows[0].job
     lines = ["", f"{job.name}: {job.what}",
              "  " + "".join(title.ljust(width) if title == "target" else title.rjust(width) for title, width in COLUMNS)]
-    for row in sorted(rows, key=lambda row: row.median("cpu_us") if row.turns else float("inf")):
+    rows = sorted(rows, key=lambda row: (row.target.context, row.median("cpu_us") if row.turns else float("inf")))
+    first = next((row for row in rows if row.target.context), None)
+    for row in rows:
+        if row is first:
+            lines.append("  context, without httpd:")
         cells = [row.target.name.ljust(18)]
         if row.turns:
             ratio = f"{row.ratio:.2f}" if row.ratio is not None else "-"
@@ -49,7 +54,7 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def _row(row: Row) -> dict[str, object]:
+def row_document(row: Row) -> dict[str, object]:
     out: dict[str, object] = {"job": row.job.name, "target": row.target.name, "state": row.state, "failed": row.failed}
     if row.turns:
         ratio = row.ratio
@@ -60,19 +65,31 @@ def _row(row: Row) -> dict[str, object]:
     return out
 
 
+def stamp(kind: str, rows: list[Row]) -> dict[str, object]:
+    """What every document begins with: its kind, when and where it was taken, and what share of the machine, 0 to 1,
+    others used during the turns of these rows."""
+    elsewhere = [turn.elsewhere for row in rows for turn in row.turns]
+    return {
+        "kind": kind,
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "machine": machine.describe(),
+        "elsewhere": {"median": round(statistics.median(elsewhere), 3), "most": round(max(elsewhere), 3)}
+        if elsewhere else None,
+    }
+
+
 def document(rows: list[Row], run: Run, settings: Settings) -> dict[str, object]:
     """All that was measured, for --json."""
     jobs = {row.job.name: row.job.what for row in rows}
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "machine": machine.describe(),
+        **stamp("jobs", rows),
         "settings": dataclasses.asdict(settings),
         "cpu_from": run.how,
         "jobs": jobs,
-        "targets": {target.name: {"what": target.what, **run.facts.get(target.name, {})}
+        "targets": {target.name: {"what": target.what, "context": target.context, **run.facts.get(target.name, {})}
                     for target in TARGETS if target in run.targets and target.name not in run.absent},
         "absent": run.absent,
         "notes": run.notes,
-        "rows": [_row(row) for row in rows],
+        "rows": [row_document(row) for row in rows],
     }
