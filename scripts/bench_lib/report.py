@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import statistics
 import subprocess
+from collections.abc import Mapping
 
 from . import machine, peers
 from .measure import Row, Run, Settings
@@ -49,9 +50,11 @@ def closing(rows: list[Row], run: Run) -> str:
 
 
 def _commit() -> str:
-    done = subprocess.run(["git", "-C", str(peers.ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
-                          check=False)
-    return done.stdout.strip()
+    """The checkout's; changes on top of it are told, but for figures written meanwhile."""
+    git = ["git", "-C", str(peers.ROOT)]
+    done = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    clean = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ".", ":!docs/performance"], check=False)
+    return done.stdout.strip() + (" and changes" if clean.returncode == 1 else "")
 
 
 def row_document(row: Row) -> dict[str, object]:
@@ -93,3 +96,10 @@ def document(rows: list[Row], run: Run, settings: Settings) -> dict[str, object]
         "notes": run.notes,
         "rows": [row_document(row) for row in rows],
     }
+
+
+def rows_of(document: Mapping[str, object]) -> list[dict[str, object]]:
+    """The rows of any kind of document."""
+    if "series" in document:
+        return [point for series in document["series"] for point in series["points"]]   # type: ignore[attr-defined]
+    return document["rows"]   # type: ignore[return-value]

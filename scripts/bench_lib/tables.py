@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables, rows of cells of which the first is the head: for a terminal and for a page."""
+from __future__ import annotations
+
+Table = list[list[str]]
+
+
+def aligned(table: Table) -> str:
+    """The first column to the left, numbers to the right."""
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    return "\n".join("  " + "  ".join(cell.rjust(width) if column else cell.ljust(width)
+                                      for column, (cell, width) in enumerate(zip(row, widths))) for row in table)
+
+
+def markdown(table: Table) -> str:
+    rules = ["---", *["---:"] * (len(table[0]) - 1)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+                     for row in [table[0], rules, *table[1:]])
