@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from . import charts, memory, peers, scaling, svg, syscalls
 from .tables import Table, markdown
@@ -74,7 +74,7 @@ def taken(document: Document) -> str:
     return "\n".join(lines)
 
 
-def page(documents: list[Document]) -> str:
+def page(documents: Sequence[Document]) -> str:
     parts = [INTRODUCTION]
     for document in documents:
         kind = str(document["kind"])
@@ -84,7 +84,7 @@ def page(documents: list[Document]) -> str:
     return "\n".join(parts)
 
 
-def write(folder: pathlib.Path, documents: list[Document]) -> None:
+def write(folder: pathlib.Path, documents: Sequence[Document]) -> None:
     """Charts, page and JSON of these documents into the folder; what a folder held of others of these names is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     for document in documents:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from . import svg
 
 COLUMNS = 2
-LEFT, RIGHT, HEAD, PLOT, FOOT = 52, 118, 34, 210, 46    # of one plot: axis, names, title, height, ticks
+LEFT, RIGHT, HEAD, PLOT, FOOT = 52, 142, 34, 210, 46    # of one plot: axis, names, title, height, ticks
 ROOM = svg.WIDTH / COLUMNS - LEFT - RIGHT               # the width of its lines
 SPACING = 13                                            # between the names of two lines
 

@@ -116,13 +116,13 @@ def tables(document: Mapping[str, object]) -> Iterator[tuple[str, Table]]:
             for target, points in _points(series).items():
                 found = {point["at"]: svg.number(point[name]) for point in points}   # type: ignore[arg-type]
                 rows.append([target, *[found.get(value, "-") for value in across]])
-            yield f"{series['job']}, {what}", rows
+            yield f"{series['job']} over {series['axis']}, {what}", rows
 
 
 def draw(document: Mapping[str, object]) -> str:
     """Two plots for each series: CPU per request, and requests per second."""
     machine: dict[str, object] = document["machine"]   # type: ignore[assignment]
-    plots = [lines.Plot(f"{series['job']}: {what}", str(series["axis"]),
+    plots = [lines.Plot(f"{series['job']} over {series['axis']}: {what}", str(series["axis"]),
                         {target: [(float(point["at"]), float(point[name])) for point in points]   # type: ignore[arg-type]
                          for target, points in _points(series).items()})
              for series in document["series"] for name, what in FIGURES]   # type: ignore[attr-defined]

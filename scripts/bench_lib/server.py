@@ -98,7 +98,7 @@ class Server:
             self.close()
             raise
 
-    def _site(self, layout: jobs.Layout) -> targets.Site:
+    def _site(self, layout: jobs.Layout) -> Site:
         user, group = run_as() if os.geteuid() == 0 else ("", "")
         folder = self.run / "app"
         folder.mkdir()
