@@ -34,7 +34,6 @@ def plan(site: Site) -> Plan:
         f"PassengerMaxPoolSize {processes}", f"PassengerMinInstances {processes}", "PassengerPoolIdleTime 0",
         "PassengerMaxRequestQueueSize 0",
         "PassengerEnabled On", f"PassengerAppRoot {site.application.parent}", "PassengerAppType wsgi",
-        f"PassengerStartupFile {startup.name}", f"PassengerPython {peers.PYTHON}",
-        f"PassengerPreStart http://127.0.0.1:{site.port}/hello"]
+        f"PassengerStartupFile {startup.name}", f"PassengerPython {peers.PYTHON}"]
     directives += [f"PassengerUser {site.user}", f"PassengerGroup {site.group}"] if site.user else []
     return Plan(directives, version=_version(shutil.which("passenger") or "passenger"))

@@ -47,6 +47,14 @@ def _threads(pids: list[int]) -> dict[str, str]:
     return owner
 
 
+def _untraced(pid: int) -> bool:
+    """False also for a process that has gone meanwhile."""
+    try:
+        return "TracerPid:\t0\n" in pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
 def _trace(server: Server, job: Job) -> dict[str, collections.Counter[str]]:
     strace = shutil.which("strace")
     if strace is None:
@@ -58,7 +66,7 @@ def _trace(server: Server, job: Job) -> dict[str, collections.Counter[str]]:
                               stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
-        while any("TracerPid:\t0\n" in pathlib.Path(f"/proc/{pid}/status").read_text() for pid in pids):
+        while any(_untraced(pid) for pid in pids):
             if time.monotonic() > deadline:
                 raise NoAnswer("strace cannot attach to the server's processes")
             time.sleep(0.05)

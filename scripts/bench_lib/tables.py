@@ -12,7 +12,12 @@ def aligned(table: Table) -> str:
                                       for column, (cell, width) in enumerate(zip(row, widths))) for row in table)
 
 
+def _is_number(cell: str) -> bool:
+    return cell[:1].isdigit() or cell in ("-", "", "failed")
+
+
 def markdown(table: Table) -> str:
-    rules = ["---", *["---:"] * (len(table[0]) - 1)]
+    """Columns of numbers to the right."""
+    rules = ["---:" if all(map(_is_number, column[1:])) else "---" for column in zip(*table)]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
                      for row in [table[0], rules, *table[1:]])
