@@ -50,10 +50,11 @@ def closing(rows: list[Row], run: Run) -> str:
 
 
 def _commit() -> str:
-    """The checkout's; changes on top of it are told, but for figures written meanwhile."""
+    """The checkout's, or nothing outside of one; changes on top are told, but for figures written meanwhile."""
     git = ["git", "-C", str(peers.ROOT)]
     done = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    clean = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ".", ":!docs/performance"], check=False)
+    clean = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ".", ":!docs/performance"], capture_output=True,
+                           check=False)
     return done.stdout.strip() + (" and changes" if clean.returncode == 1 else "")
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from . import jobs, machine, peers, targets
 from .plan import Site
 
-FIRST_PORT = 26000
+FIRST_PORT = 20000 + os.getpid() % 500 * 20    # apart from those of another benchmark that runs
 APPLICATION = pathlib.Path(__file__).resolve().parent / "app" / "application.py"
 MODULES = ("mpm_event", "authz_core", "unixd", "alias")   # those that are not built into httpd
 
@@ -145,10 +145,12 @@ class Server:
 
     def _wait(self, ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 15
-        while not ready():
+        while True:
             dead = [child for child in self.children if child.poll() is not None]
             if dead or time.monotonic() > deadline:
                 raise peers.Absent(f"{what} did not come up: {self.last_words()}")
+            if ready():
+                return
             time.sleep(0.02)
 
     def last_words(self) -> str:

@@ -8,6 +8,7 @@ WIDTH = 860
 TOP = 64     # where the first panel begins, below title and subtitle
 PEER, CONTEXT = "#e8a33d", "#b7a58c"
 COLOURS = {"floor": "#9aa0a6", "socket": "#c3c7cb", "embedded": "#1a73e8", "daemon": "#0b57d0", "cgi": "#8ab4f8",
+           "pool1": "#4285f4", "pool2": "#4285f4",
            "preload-on": "#0b57d0", "preload-off": "#8ab4f8"}
 LINE_COLOURS = {**COLOURS, "embedded": "#4d9bff", "mod_wsgi-embedded": "#f2b872", "mod_wsgi-daemon": "#e8a33d",
                 "uwsgi": "#188038", "uwsgi-1thread": "#81c995", "gunicorn": "#a142f4", "passenger": "#d93025"}
