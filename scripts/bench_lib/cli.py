@@ -7,6 +7,7 @@ import json
 import pathlib
 import signal
 import sys
+from collections.abc import Callable
 
 from . import charts, figures, memory, peers, report, scaling, syscalls
 from .jobs import JOBS, Job, Layout
@@ -71,6 +72,10 @@ def _chosen(names: list[str], arguments: argparse.ArgumentParser) -> list[Job]:
     return [job for job in JOBS if not names or job.name in names]
 
 
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(options.seconds, options.rounds, options.connections, options.layout)
+
+
 def _bench(options: argparse.Namespace, jobs: list[Job]) -> Document:
     settings = _settings(options)
     run = Run(settings, options.targets or list(TARGETS))
@@ -81,12 +86,9 @@ def _bench(options: argparse.Namespace, jobs: list[Job]) -> Document:
             print(report.job_table(done), flush=True)
     finally:
         run.close()
-    print(report.closing(rows, run))
-    return report.document(rows, run, settings)
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(options.seconds, options.rounds, options.connections, options.layout)
+    document = report.document(rows, run, settings)
+    print(report.closing(document))
+    return document
 
 
 def _syscalls(options: argparse.Namespace, jobs: list[Job]) -> Document:
@@ -98,6 +100,7 @@ def _scaling(options: argparse.Namespace, _jobs: list[Job]) -> Document:
     document = scaling.measure(_settings(options), chosen)
     for title, table in scaling.tables(document):
         print(f"\n{title}\n{aligned(table)}")
+    print("\n".join(["", *report.remarks(document)]))
     return document
 
 
@@ -111,11 +114,12 @@ def _figures(options: argparse.Namespace, jobs: list[Job]) -> list[Document]:
     """All documents that the figures are made of, each as by its own command, and written when it is there."""
     ours = [target for target in TARGETS if target.name in figures.SYSCALL_TARGETS]
     few = [job for job in jobs if job.name in figures.SYSCALL_JOBS] or [JOBS[0]]
-    counted = argparse.Namespace(**{**vars(options), "targets": options.targets or ours})
     documents: list[Document] = []
-    for measure, its_options, its_jobs in ((_bench, options, jobs), (_syscalls, counted, few),
-                                           (_scaling, options, jobs), (_memory, options, jobs)):
-        documents.append(measure(its_options, its_jobs))
+    parts: tuple[Callable[[], Document], ...] = (
+        lambda: _bench(options, jobs), lambda: syscalls.measure(options.targets or ours, few),
+        lambda: _scaling(options, jobs), lambda: _memory(options, jobs))
+    for part in parts:
+        documents.append(part())
         figures.write(options.figures, documents)
     return documents
 

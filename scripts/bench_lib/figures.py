@@ -70,7 +70,8 @@ def taken(document: Document) -> str:
                      f"{elsewhere['most']:.0%} at most).")
     if elsewhere and elsewhere["median"] > 0.1:
         lines.append("That is too much: compare these figures with each other at most, and not closely.")
-    lines += [f"{name}: absent, {reason}." for name, reason in document.get("absent", {}).items()]   # type: ignore[attr-defined]
+    absent: dict[str, str] = document.get("absent") or {}          # type: ignore[assignment]
+    lines += [f"{name}: absent, {reason}." for name, reason in absent.items()]
     return "\n".join(lines)
 
 

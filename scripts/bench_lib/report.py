@@ -36,17 +36,24 @@ def job_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def closing(rows: list[Row], run: Run) -> str:
-    lines = ["", "CPU us: user and system time of all the server's processes per request "
-             f"({run.how}); x floor: against the C handler in the same round; MB: Pss; medians over the rounds."]
-    lines += [f"{name}: absent, {reason}" for name, reason in run.absent.items()]
-    lines += run.notes
-    elsewhere = max((turn.elsewhere for row in rows for turn in row.turns), default=0.0)
-    if elsewhere > 0.1:
-        lines.append(f"Others used up to {elsewhere:.0%} of this machine meanwhile: repeat these figures on a quiet one.")
-    bad = [row for row in rows if row.state != "ok"]
-    lines.append(f"{len(rows)} rows, {len(bad)} failed")
-    return "\n".join(lines)
+def remarks(document: Mapping[str, object]) -> list[str]:
+    """What was absent, what went wrong outside of requests, and whether others disturbed; a line each."""
+    absent: dict[str, str] = document["absent"]                        # type: ignore[assignment]
+    notes: list[str] = document["notes"]                               # type: ignore[assignment]
+    elsewhere: dict[str, float] = document["elsewhere"] or {"most": 0.0}   # type: ignore[assignment]
+    lines = [f"{name}: absent, {reason}" for name, reason in absent.items()] + notes
+    if elsewhere["most"] > 0.1:
+        lines.append(f"Others used up to {elsewhere['most']:.0%} of this machine meanwhile: repeat these figures on a "
+                     "quiet one.")
+    return lines
+
+
+def closing(document: Mapping[str, object]) -> str:
+    rows = rows_of(document)
+    bad = [row for row in rows if row["state"] != "ok"]
+    return "\n".join(["", "CPU us: user and system time of all the server's processes per request "
+                      f"({document['cpu_from']}); x floor: against the C handler in the same round; MB: Pss; medians over "
+                      "the rounds.", *remarks(document), f"{len(rows)} rows, {len(bad)} failed"])
 
 
 def _commit() -> str:

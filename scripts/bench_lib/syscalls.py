@@ -26,13 +26,17 @@ CALL = re.compile(r"^(\d+)\s+([a-z_0-9]+)\(")
 def _send(port: int, job: Job, count: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     body = b"x" * job.upload if job.upload else None
-    for _ in range(count):
-        connection.request(job.method, job.path, body=body)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            raise NoAnswer(f"status {answer.status}")
-    connection.close()
+    try:
+        for _ in range(count):
+            connection.request(job.method, job.path, body=body)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise NoAnswer(f"status {answer.status}")
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"{type(error).__name__}: {error}") from error
+    finally:
+        connection.close()
 
 
 def _threads(pids: list[int]) -> dict[str, str]:
@@ -95,6 +99,8 @@ def _row(target: Target, job: Job) -> dict[str, object]:
         if wrong:
             return {**row, "state": f"FAILED, {wrong}"}
         calls = _trace(server, job)
+    except peers.Absent as reason:
+        return {**row, "state": f"absent, {reason}"}
     except NoAnswer as trouble:
         return {**row, "state": f"FAILED, {trouble}"}
     finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The targets: for each, the httpd directives and the programs behind httpd, or without it, that make up one server."""
+"""The targets: for each, the directives of httpd and the programs, behind it or alone, that make up one server."""
 from __future__ import annotations
 
 import os
