@@ -7,11 +7,15 @@ import json
 import pathlib
 import signal
 import sys
+from collections.abc import Callable
 
-from . import chart, peers, report, syscalls
+from . import charts, figures, memory, peers, report, scaling, syscalls
 from .jobs import JOBS, Job, Layout
 from .measure import Row, Run, Settings
+from .tables import aligned
 from .targets import TARGETS, Target
+
+Document = dict[str, object]
 
 
 def _layout(text: str) -> Layout:
@@ -42,15 +46,21 @@ def parser() -> argparse.ArgumentParser:
                                   formatter_class=argparse.RawDescriptionHelpFormatter,
                                   description="Measures Gatehouse and its peers side by side on this machine.")
     out.add_argument("jobs", nargs="*", metavar="JOB", help="jobs to run (default: all)")
-    out.add_argument("--targets", type=_targets, default=list(TARGETS), metavar="A,B", help="default: all")
+    out.add_argument("--targets", type=_targets, metavar="A,B", help="default: all (a few for --scaling)")
     out.add_argument("--seconds", type=_positive, default=2, help="length of one turn (default 2)")
     out.add_argument("--rounds", type=_positive, default=3, help="turns for each target (default 3)")
     out.add_argument("--connections", type=_positive, default=32, help="kept connections (default 32)")
     out.add_argument("--layout", type=_layout, metavar="PxT", help="processes and threads of the daemons, such as 2x5")
     out.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures")
     out.add_argument("--svg", type=pathlib.Path, metavar="FILE", help="write the chart")
-    out.add_argument("--from-json", type=pathlib.Path, metavar="FILE", help="draw --svg from figures written before")
-    out.add_argument("--syscalls", action="store_true", help="count system calls a request instead, by process")
+    out.add_argument("--from-json", type=pathlib.Path, metavar="FILE", help="measure nothing: draw --svg, or write "
+                     "--figures, from what was written before")
+    instead = out.add_mutually_exclusive_group()
+    instead.add_argument("--syscalls", action="store_true", help="count system calls a request instead, by process")
+    instead.add_argument("--scaling", action="store_true", help="measure over connections, and over processes, instead")
+    instead.add_argument("--memory", action="store_true", help="measure memory of Django's processes instead")
+    instead.add_argument("--figures", nargs="?", type=pathlib.Path, const=figures.FOLDER, metavar="FOLDER",
+                         help="do all of it and write charts and tables into docs/performance, or FOLDER")
     return out
 
 
@@ -62,9 +72,13 @@ def _chosen(names: list[str], arguments: argparse.ArgumentParser) -> list[Job]:
     return [job for job in JOBS if not names or job.name in names]
 
 
-def _bench(options: argparse.Namespace, jobs: list[Job]) -> int:
-    settings = Settings(options.seconds, options.rounds, options.connections, options.layout)
-    run = Run(settings, options.targets)
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(options.seconds, options.rounds, options.connections, options.layout)
+
+
+def _bench(options: argparse.Namespace, jobs: list[Job]) -> Document:
+    settings = _settings(options)
+    run = Run(settings, options.targets or list(TARGETS))
     rows: list[Row] = []
     try:
         for done in run.all(jobs):
@@ -72,29 +86,98 @@ def _bench(options: argparse.Namespace, jobs: list[Job]) -> int:
             print(report.job_table(done), flush=True)
     finally:
         run.close()
-    print(report.closing(rows, run))
     document = report.document(rows, run, settings)
+    print(report.closing(document))
+    return document
+
+
+def _syscalls(options: argparse.Namespace, jobs: list[Job]) -> Document:
+    return syscalls.measure(options.targets or list(TARGETS), jobs)
+
+
+def _scaling(options: argparse.Namespace, _jobs: list[Job]) -> Document:
+    chosen = options.targets or [target for target in TARGETS if target.name in scaling.DEFAULT]
+    document = scaling.measure(_settings(options), chosen)
+    for title, table in scaling.tables(document):
+        print(f"\n{title}\n{aligned(table)}")
+    print("\n".join(["", *report.remarks(document)]))
+    return document
+
+
+def _memory(_options: argparse.Namespace, _jobs: list[Job]) -> Document:
+    document = memory.measure()
+    print(aligned(memory.table(document)))
+    return document
+
+
+def _figures(options: argparse.Namespace, jobs: list[Job]) -> list[Document]:
+    """All documents that the figures are made of, each as by its own command, and written when it is there."""
+    ours = [target for target in TARGETS if target.name in figures.SYSCALL_TARGETS]
+    few = [job for job in jobs if job.name in figures.SYSCALL_JOBS] or [JOBS[0]]
+    documents: list[Document] = []
+    parts: tuple[Callable[[], Document], ...] = (
+        lambda: _bench(options, jobs), lambda: syscalls.measure(options.targets or ours, few),
+        lambda: _scaling(options, jobs), lambda: _memory(options, jobs))
+    for part in parts:
+        documents.append(part())
+        figures.write(options.figures, documents)
+    return documents
+
+
+def _measured(options: argparse.Namespace, jobs: list[Job]) -> list[Document]:
+    if options.figures:
+        return _figures(options, jobs)
+    one = _syscalls if options.syscalls else _scaling if options.scaling else _memory if options.memory else _bench
+    return [one(options, jobs)]
+
+
+def _write(options: argparse.Namespace, documents: list[Document]) -> None:
     if options.json:
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+        options.json.write_text(json.dumps(documents if options.figures else documents[0], indent=1) + "\n")
     if options.svg:
-        options.svg.write_text(chart.svg(document))
-    return 1 if not rows or any(row.state != "ok" for row in rows) else 0
+        options.svg.write_text(charts.draw(documents[0]))
+
+
+def _trouble(document: Document) -> bool:
+    """Whether any row failed, or there are none. What is absent is no failure."""
+    states = [str(row["state"]) for row in report.rows_of(document)]
+    for line in [f"{document['kind']}: {state}" for state in states if state != "ok" and document["kind"] != "jobs"]:
+        print(line, file=sys.stderr)
+    return not states or any(state.startswith("FAILED") for state in states)
+
+
+def _again(options: argparse.Namespace) -> int:
+    """Draws what was measured before; --svg of a file that --figures wrote draws its jobs."""
+    read = json.loads(options.from_json.read_text())
+    documents: list[Document] = read if isinstance(read, list) else [read]
+    if options.figures:
+        figures.write(options.figures, documents)
+    else:
+        options.svg.write_text(charts.draw(documents[0]))
+    return 0
 
 
 def main(argv: list[str]) -> int:
     arguments = parser()
     options = arguments.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if options.from_json:
-        if not options.svg:
-            arguments.error("--from-json needs --svg FILE")
-        options.svg.write_text(chart.svg(json.loads(options.from_json.read_text())))
-        return 0
     jobs = _chosen(options.jobs, arguments)
+    if options.jobs and (options.scaling or options.memory):
+        arguments.error("--scaling and --memory have jobs of their own: leave the names out")
+    if options.targets and options.memory:
+        arguments.error("--memory has targets of its own: leave --targets out")
+    if options.figures and options.svg:
+        arguments.error("--figures writes charts of its own: leave --svg out")
+    if options.from_json:
+        if not (options.svg or options.figures):
+            arguments.error("--from-json needs --svg FILE, or --figures")
+        return _again(options)
     try:
-        return syscalls.count(options.targets, jobs) if options.syscalls else _bench(options, jobs)
+        documents = _measured(options, jobs)
     except peers.Absent as reason:
         print(f"scripts/bench: {reason}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    _write(options, documents)
+    return 1 if any([_trouble(document) for document in documents]) else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import platform
+from dataclasses import dataclass
 
 CGROUPS = (   # where a group is made, the file that holds its CPU time, the field before the number, units per second
     (pathlib.Path("/sys/fs/cgroup/cpuacct"), "cpuacct.usage", "", 1e9),
@@ -33,16 +34,31 @@ def _family(root: int) -> list[int]:
     return sorted(found)
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of one process."""
+
+    private: int    # that no other process has mapped, swapped-out pages left aside
+    pss: int        # proportional set size: shared pages divided by those who share them
+
+
+def memory(pid: int) -> Memory:
+    """A process that has gone, or that we may not look into, counts nothing."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return Memory(0, 0)
+    return parse_rollup(text)
+
+
+def parse_rollup(text: str) -> Memory:
+    sizes = {fields[0]: int(fields[1]) * 1024 for fields in map(str.split, text.splitlines()) if fields[2:] == ["kB"]}
+    return Memory(sizes.get("Private_Clean:", 0) + sizes.get("Private_Dirty:", 0), sizes.get("Pss:", 0))
+
+
 def pss(pids: list[int]) -> int:
-    """Proportional set size in bytes, summed; a process that has gone counts nothing."""
-    total = 0
-    for pid in pids:
-        try:
-            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))
-    return total
+    """Proportional set size in bytes, summed."""
+    return sum(memory(pid).pss for pid in pids)
 
 
 class Account:

@@ -108,6 +108,11 @@ def program(name: str) -> pathlib.Path:
     return path
 
 
+def most_waiting() -> int:
+    """The longest queue of connections not yet accepted that the kernel allows a socket."""
+    return int(pathlib.Path("/proc/sys/net/core/somaxconn").read_text())
+
+
 def ours(name: str) -> pathlib.Path:
     path = BUILD / name
     if not path.exists():

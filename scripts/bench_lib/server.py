@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable
 
 from . import jobs, machine, peers, targets
+from .plan import Site
 
-FIRST_PORT = 26000
+FIRST_PORT = 20000 + os.getpid() % 500 * 20    # apart from those of another benchmark that runs
 APPLICATION = pathlib.Path(__file__).resolve().parent / "app" / "application.py"
 MODULES = ("mpm_event", "authz_core", "unixd", "alias")   # those that are not built into httpd
 
@@ -83,7 +84,7 @@ class Server:
 
     def __init__(self, target: targets.Target, layout: jobs.Layout, connections: int = 32) -> None:
         self.target = target
-        self.threads = connections + SPARE_THREADS
+        self.connections = connections
         self.left_over = 0    # processes that outlived httpd's own stop and had to be killed
         self.children: list[subprocess.Popen[bytes]] = []
         self.port = free_port(Server.next_port)
@@ -97,7 +98,7 @@ class Server:
             self.close()
             raise
 
-    def _site(self, layout: jobs.Layout) -> targets.Site:
+    def _site(self, layout: jobs.Layout) -> Site:
         user, group = run_as() if os.geteuid() == 0 else ("", "")
         folder = self.run / "app"
         folder.mkdir()
@@ -108,15 +109,16 @@ class Server:
             path.chmod(0o755)
         if user:   # uWSGI and gunicorn make their sockets in the run directory after they dropped root
             shutil.chown(self.run, user)
-        return targets.Site(self.run, application, user, group, layout)
+        return Site(self.run, application, user, group, layout, self.port, self.connections)
 
     def _configuration(self) -> str:
         folder = pathlib.Path(peers.apxs_query("libexecdir"))
         names = [name for name in (*MODULES, *self.plan.modules) if (folder / f"mod_{name}.so").exists()]
         load = [f"LoadModule {name}_module {folder}/mod_{name}.so" for name in names]
         user, group = run_as()
+        threads = self.connections + SPARE_THREADS
         return CONFIGURATION.format(run=self.run, port=self.port, load="\n".join(load), children=CHILDREN,
-                                    threads=self.threads, workers=CHILDREN * self.threads,
+                                    threads=threads, workers=CHILDREN * threads,
                                     user=user, group=group, directives="\n".join(self.plan.directives))
 
     def _spawn(self, argv: list[str]) -> None:
@@ -133,7 +135,8 @@ class Server:
         for argv in self.plan.programs:
             self._spawn(argv)
         self._wait(lambda: all(socket_path.exists() for socket_path in self.plan.sockets), "its socket")
-        self._spawn([peers.httpd(), "-f", str(path), "-DFOREGROUND"])
+        if self.plan.httpd:
+            self._spawn([peers.httpd(), "-f", str(path), "-DFOREGROUND"])
         self._wait(self._accepts, f"port {self.port}")
 
     def _accepts(self) -> bool:
@@ -142,10 +145,12 @@ class Server:
 
     def _wait(self, ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 15
-        while not ready():
+        while True:
             dead = [child for child in self.children if child.poll() is not None]
             if dead or time.monotonic() > deadline:
                 raise peers.Absent(f"{what} did not come up: {self.last_words()}")
+            if ready():
+                return
             time.sleep(0.02)
 
     def last_words(self) -> str:

@@ -1,36 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The targets: for each, the httpd directives and the programs behind httpd that make up one server."""
+"""The targets: for each, the directives of httpd and the programs, behind it or alone, that make up one server."""
 from __future__ import annotations
 
 import os
 import pathlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from . import peers
+from . import alone, passenger, peers
 from .jobs import JOBS, Layout
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where one server lives while it is measured."""
-
-    run: pathlib.Path       # its run directory
-    application: pathlib.Path
-    user: str               # whom backends drop to; empty: they were not started as root
-    group: str
-    layout: Layout
-
-
-@dataclass
-class Plan:
-    directives: list[str]
-    modules: list[str] = field(default_factory=list)      # httpd modules besides the common ones
-    programs: list[list[str]] = field(default_factory=list)
-    sockets: list[pathlib.Path] = field(default_factory=list)   # that must exist before httpd starts
-    environment: dict[str, str] = field(default_factory=dict)
-    version: str = ""
-    python: bool = True     # the application answers, so it can tell which Python it runs on
+from .plan import Plan, Site
 
 
 def _floor(site: Site) -> Plan:
@@ -103,11 +82,7 @@ def _incumbent_daemon(site: Site) -> Plan:
 
 def _uwsgi(site: Site) -> Plan:
     path = site.run / "uwsgi.sock"
-    argv = [str(peers.program("uwsgi")), "--master", "--die-on-term", "--need-app", "--disable-logging",
-            "--single-interpreter", "--socket", str(path), "--chmod-socket=666", "--listen", "128",
-            "--processes", str(site.layout.processes), "--threads", str(site.layout.threads),
-            "--wsgi-file", str(site.application)]
-    argv += ["--uid", site.user, "--gid", site.group] if site.user else []
+    argv = [*alone.uwsgi_arguments(site), "--socket", str(path), "--chmod-socket=666"]
     return Plan([f"ProxyPass / unix:{path}|uwsgi://uwsgi/"], modules=["proxy", "proxy_uwsgi"], programs=[argv],
                 sockets=[path], version=peers.version("uwsgi"))
 
@@ -122,11 +97,7 @@ def _uwsgi_one_thread(site: Site) -> Plan:
 
 def _gunicorn(site: Site) -> Plan:
     path = site.run / "gunicorn.sock"
-    argv = [str(peers.program("gunicorn")), "--worker-class", "gthread", "--bind", f"unix:{path}",
-            "--workers", str(site.layout.processes), "--threads", str(site.layout.threads), "--keep-alive", "60",
-            "--no-control-socket",
-            "--chdir", str(site.application.parent), "--umask", "0", "application:application"]
-    argv += ["--user", site.user, "--group", site.group] if site.user else []
+    argv = [*alone.gunicorn_arguments(site), "--bind", f"unix:{path}", "application:application"]
     return Plan([f"ProxyPass / unix:{path}|http://gunicorn/"], modules=["proxy", "proxy_http"], programs=[argv],
                 sockets=[path], version=peers.version("gunicorn"))
 
@@ -139,9 +110,11 @@ class Target:
     jobs: frozenset[str] | None = None    # None: all of them
     connections: int | None = None        # fewer than the others, where requests are so slow that those in flight
                                           # at the end of a turn would distort it
+    context: bool = False                 # without httpd in front: does less, so it is shown apart
 
 
 ROUND_TRIPS = frozenset({"hello", "page20k", "upload1k", "upload1m"})
+WITH_LENGTH = frozenset(job.name for job in JOBS if job.name != "stream100")   # wrk takes no other for whole
 NOTHING_WAITS = frozenset(job.name for job in JOBS if job.name != "sleep20")
 
 TARGETS: tuple[Target, ...] = (
@@ -156,5 +129,11 @@ TARGETS: tuple[Target, ...] = (
     Target("uwsgi", "uWSGI behind mod_proxy_uwsgi", _uwsgi),
     Target("uwsgi-1thread", "uWSGI behind mod_proxy_uwsgi, one thread a process", _uwsgi_one_thread, NOTHING_WAITS),
     Target("gunicorn", "gunicorn behind mod_proxy_http", _gunicorn),
+    Target("passenger", "Passenger's open source edition in httpd: one thread a process", passenger.plan),
     Target("cgi", "Gatehouse, CGI by mod_cgid (2 connections)", _cgi, connections=2),
+    Target("uwsgi-http", "uWSGI's own HTTP router", alone.uwsgi_router, context=True),
+    Target("uwsgi-http-socket", "HTTP by uWSGI's workers, a connection for each request", alone.uwsgi_workers,
+           WITH_LENGTH, context=True),
+    Target("granian", "Granian", alone.granian, context=True),
+    Target("gunicorn-http", "gunicorn on a TCP port", alone.gunicorn, context=True),
 )

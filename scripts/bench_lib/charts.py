@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which chart belongs to which kind of document."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import chart, memory, scaling, syscalls
+
+DRAW = {"jobs": chart.draw, "syscalls": syscalls.draw, "scaling": scaling.draw, "memory": memory.draw}
+
+
+def draw(document: Mapping[str, object]) -> str:
+    return DRAW[str(document.get("kind", "jobs"))](document)
