@@ -91,6 +91,7 @@ MODULE_PURE = \
   module/respawn.cc \
   module/response_reader.cc \
   module/script_owner.cc \
+  module/spool.cc \
   module/url_match.cc \
   module/waiting_counts.cc
 module_pure = $(MODULE_PURE:%.cc=$(BUILD)/obj/%.o)

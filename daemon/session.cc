@@ -11,6 +11,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -34,6 +35,8 @@ constexpr std::size_t kOutputLimit = 64u << 10;  // what BUFFER may leave waitin
 constexpr std::size_t kKeptMemory = 256u << 10;
 constexpr std::size_t kPiecesPerFrame = 63;
 constexpr std::size_t kFileFrameSize = wire::kFrameHeaderSize + 16;
+constexpr const char* kBodyTimeout = "nothing of it arrived within socket-timeout";
+constexpr const char* kBodyCut = "the client did not send all of it";
 constexpr std::size_t kHeadOfPart = wire::kFrameHeaderSize + sizeof(std::uint32_t);
 
 std::string_view view(const gatehouse_text& text) { return {text.data, text.size}; }
@@ -69,6 +72,9 @@ class Session {
   bool keep();
   void note_activity();
 
+  bool receive_first_frame();
+  bool open_body_file();
+  std::int64_t read_body_file(void* into, std::size_t size);
   std::int64_t receive_body(void* into, std::size_t size);
   std::int64_t read_failed(const char* error);
   gatehouse_io refuse_head(std::string_view what);
@@ -92,12 +98,16 @@ class Session {
   FrameDecoder decoder_;
   std::span<const std::byte> input_;  // received, not decoded yet
   std::span<const std::byte> body_;   // decoded, not read by the application yet
-  std::array<std::byte, wire::kFrameHeaderSize> after_body_;
-  std::byte* unread_ = nullptr;  // peeked bytes of the first part, still in the channel
+  std::array<std::byte, kFileFrameSize> after_body_;
+  bool first_frame_due_ = false;  // behind the first part: a descriptor may come with it
+  base::UniqueFd body_file_;      // of FILE
+  wire::FileRange body_range_;    // of it, not read by the application yet
+  std::byte* unread_ = nullptr;   // peeked bytes of the first part, still in the channel
   std::size_t unread_size_ = 0;
   wire::RequestHead head_;
   std::optional<FunctionCall> function_call_;  // when the request is one
   bool more_body_ = false;
+  bool body_on_demand_ = false;  // STARTED waits for the first read
   bool on_kept_channel_ = false;
   bool entered_ = false;
   bool gone_ = false;  // nothing can be sent any more
@@ -157,6 +167,7 @@ bool Session::decode_head() {
   const FrameDecoder::Step step = decoder_.next(&input_);
   if (step == FrameDecoder::Step::kFrame && wire::decode_request_head(decoder_.payload(), &head_)) {
     more_body_ = (decoder_.header().flags & wire::kMoreBody) != 0;
+    body_on_demand_ = (decoder_.header().flags & wire::kOnDemand) != 0;
     return true;
   }
   garbage(step == FrameDecoder::Step::kGarbage ? decoder_.reason() : "a malformed request head");
@@ -189,6 +200,8 @@ gatehouse_io Session::entered() {
     return GATEHOUSE_GONE;
   }
   if (!more_body_) return GATEHOUSE_OK;
+  first_frame_due_ = true;
+  if (body_on_demand_) return GATEHOUSE_OK;
   // The channel is empty this way but for log lines; if those fill it, read_body sends what is left of it.
   wire::append_frame_header({FrameType::kStarted, 0, 0, request_}, &output_);
   const ssize_t sent = wire::send_now(channel_, base::as_bytes(output_));
@@ -216,6 +229,7 @@ std::int64_t Session::read_body(void* into, std::size_t size) {
       body_ = body_.subspan(copied);
       return static_cast<std::int64_t>(copied);
     }
+    if (body_range_.length > 0) return read_body_file(into, size);
     if (input_.empty() && !decoder_.is_over()) {
       const std::int64_t received = receive_body(into, size);
       if (received != 0) return received;
@@ -225,7 +239,9 @@ std::int64_t Session::read_body(void* into, std::size_t size) {
         body_ = decoder_.payload();
         break;
       case FrameDecoder::Step::kFrame:
-        break;
+        if (decoder_.header().type != FrameType::kFile || open_body_file()) break;
+        garbage("a file of the body without its descriptor");
+        return read_failed("httpd sent a malformed request body");
       case FrameDecoder::Step::kMore:
         if (decoder_.is_over()) return 0;
         break;
@@ -236,17 +252,51 @@ std::int64_t Session::read_body(void* into, std::size_t size) {
   }
 }
 
+// What follows the first part, up to the end of a FILE frame, whose descriptor comes with it.
+bool Session::receive_first_frame() {
+  const int ready = base::wait_for(channel_, POLLIN, base::Deadline::after(timeout_));
+  if (ready == 0) {
+    read_failed(kBodyTimeout);
+    return false;
+  }
+  const ssize_t received = ready < 0 ? -1 : base::receive_with_fd(channel_, after_body_, &body_file_, MSG_DONTWAIT);
+  if (received <= 0) {
+    gone_ = true;
+    read_failed(kBodyCut);
+    return false;
+  }
+  input_ = std::span(after_body_).first(static_cast<std::size_t>(received));
+  return true;
+}
+
+bool Session::open_body_file() { return body_file_.valid() && wire::decode_file(decoder_.payload(), &body_range_); }
+
+std::int64_t Session::read_body_file(void* into, std::size_t size) {
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size, body_range_.length));
+  ssize_t count;
+  do {
+    count = pread(body_file_.get(), into, wanted, static_cast<off_t>(body_range_.offset));
+  } while (count < 0 && errno == EINTR);
+  if (count <= 0) return read_failed("httpd's temporary file cannot be read");
+  body_range_.offset += static_cast<std::uint64_t>(count);
+  body_range_.length -= static_cast<std::uint64_t>(count);
+  if (body_range_.length == 0) body_file_.reset();
+  return count;
+}
+
 // Body bytes go straight to where they are wanted, and the next frame's header comes along with the last of
 // them: one system call a frame. 0: only bytes of a header came.
 std::int64_t Session::receive_body(void* into, std::size_t size) {
+  if (std::exchange(body_on_demand_, false)) wire::append_frame_header({FrameType::kStarted, 0, 0, request_}, &output_);
   if (!output_.empty() && flush() != GATEHOUSE_OK) return read_failed("httpd closed the channel");
+  if (std::exchange(first_frame_due_, false)) return receive_first_frame() ? 0 : -1;
   const std::size_t left = std::min<std::size_t>(decoder_.body_left(), size);
-  iovec pieces[] = {{into, left}, {after_body_.data(), left == decoder_.body_left() ? after_body_.size() : 0}};
+  iovec pieces[] = {{into, left}, {after_body_.data(), left == decoder_.body_left() ? wire::kFrameHeaderSize : 0}};
   const ssize_t received = wire::receive(channel_, pieces, 0, timeout_);
-  if (received < 0 && errno == ETIMEDOUT) return read_failed("nothing of it arrived within socket-timeout");
+  if (received < 0 && errno == ETIMEDOUT) return read_failed(kBodyTimeout);
   if (received <= 0) {
     gone_ = true;
-    return read_failed("the client did not send all of it");
+    return read_failed(kBodyCut);
   }
   const std::size_t body = std::min(left, static_cast<std::size_t>(received));
   decoder_.take_body(static_cast<std::uint32_t>(body));

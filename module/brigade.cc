@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "module/config.h"
+#include "module/nonblocking_output.h"
 #include "wsgi/header_rules.h"
 
 namespace httpd {
@@ -56,26 +57,59 @@ void reset_on_close(conn_rec* connection) {
 
 BodyReader::BodyReader(request_rec* r) : r_(r) {}
 
-bool BodyReader::fetch(std::size_t size) {
+ssize_t BodyReader::read(void* into, std::size_t size) { return read(into, size, APR_BLOCK_READ); }
+
+ssize_t BodyReader::read_now(void* into, std::size_t size) {
+  if (r_->expecting_100 != 0) invite();
+  return read(into, size, APR_NONBLOCK_READ);
+}
+
+ssize_t BodyReader::lose(const base::Error& error) {
+  error_ = pool_copy(r_->pool, base::text_of(error));
+  status_ = HTTP_INTERNAL_SERVER_ERROR;
+  return -1;
+}
+
+// "100 Continue", which httpd's filter sends for a read that waits only.
+void BodyReader::invite() {
+  if (r_->proto_num < HTTP_VERSION(1, 1) || r_->eos_sent != 0 || r_->bytes_sent != 0) return;
+  const int status = r_->status;
+  if (!ap_is_HTTP_SUCCESS(status)) return;
+  r_->status = HTTP_CONTINUE;
+  ap_send_interim_response(r_, 0);
+  r_->status = status;
+  r_->expecting_100 = 0;
+}
+
+void BodyReader::give_up() { fail(APR_TIMEUP); }
+
+// Filters say in two ways that nothing is there: by EAGAIN, and by bringing nothing.
+apr_status_t BodyReader::fetch(std::size_t size, apr_read_type_e how) {
   if (brigade_ == nullptr) brigade_ = apr_brigade_create(r_->pool, r_->connection->bucket_alloc);
+  if (!APR_BRIGADE_EMPTY(brigade_)) return APR_SUCCESS;
   const apr_status_t status =
-      ap_get_brigade(r_->input_filters, brigade_, AP_MODE_READBYTES, APR_BLOCK_READ, static_cast<apr_off_t>(size));
-  if (status == APR_SUCCESS) return true;
+      ap_get_brigade(r_->input_filters, brigade_, AP_MODE_READBYTES, how, static_cast<apr_off_t>(size));
+  return status == APR_SUCCESS && how == APR_NONBLOCK_READ && APR_BRIGADE_EMPTY(brigade_) ? APR_EAGAIN : status;
+}
+
+ssize_t BodyReader::fail(apr_status_t status) {
   char text[128];
   status_ = APR_STATUS_IS_TIMEUP(status) ? HTTP_REQUEST_TIME_OUT : ap_map_http_request_error(status, HTTP_BAD_REQUEST);
   error_ = apr_psprintf(r_->pool, "the request body could not be read: %s",
                         status_ == HTTP_REQUEST_ENTITY_TOO_LARGE ? "it is larger than LimitRequestBody"
                                                                  : apr_strerror(status, text, sizeof text));
-  return false;
+  return -1;
 }
 
-ssize_t BodyReader::read(void* into, std::size_t size) {
+ssize_t BodyReader::read(void* into, std::size_t size, apr_read_type_e how) {
   if (error_ != nullptr) return -1;
   if (ended_ || size == 0) return 0;
   auto* next = static_cast<char*>(into);
   std::size_t count = 0;
   while (count == 0 && !ended_) {
-    if ((brigade_ == nullptr || APR_BRIGADE_EMPTY(brigade_)) && !fetch(size)) return -1;
+    const apr_status_t status = fetch(size, how);
+    if (how == APR_NONBLOCK_READ && APR_STATUS_IS_EAGAIN(status)) return kNothing;
+    if (status != APR_SUCCESS) return fail(status);
     while (count < size && !APR_BRIGADE_EMPTY(brigade_)) {
       apr_bucket* bucket = APR_BRIGADE_FIRST(brigade_);
       if (APR_BUCKET_IS_EOS(bucket)) {
@@ -185,8 +219,9 @@ void ResponseWriter::set_content_length(std::int64_t length) { ap_set_content_le
 
 void ResponseWriter::append(const void* data, std::size_t size) {
   if (size == 0) return;
-  append_bucket(brigade_,
-                apr_bucket_heap_create(static_cast<const char*>(data), size, nullptr, brigade_->bucket_alloc));
+  const auto* const bytes = static_cast<const char*>(data);
+  append_bucket(brigade_, meter_ ? meter_->new_bucket({bytes, size}, brigade_->bucket_alloc)
+                                 : apr_bucket_heap_create(bytes, size, nullptr, brigade_->bucket_alloc));
   buffered_ += size;
 }
 
@@ -197,6 +232,11 @@ void ResponseWriter::append_borrowed(const void* data, std::size_t size) {
 }
 
 void ResponseWriter::append_owned(char* allocated, std::size_t size) {
+  if (meter_) {
+    append(allocated, size);
+    std::free(allocated);
+    return;
+  }
   append_bucket(brigade_, apr_bucket_heap_create(allocated, size, std::free, brigade_->bucket_alloc));
   buffered_ += size;
 }
@@ -234,6 +274,79 @@ bool ResponseWriter::pass() { return APR_BRIGADE_EMPTY(brigade_) ? !client_gone(
 bool ResponseWriter::flush() {
   append_bucket(brigade_, apr_bucket_flush_create(brigade_->bucket_alloc));
   return pass_brigade();
+}
+
+// Where what is more than one pass may bring begins; NULL: nothing is. size: of what comes before.
+apr_bucket* ResponseWriter::end_of_part(std::size_t most, std::size_t* size) {
+  *size = 0;
+  for (apr_bucket* bucket = APR_BRIGADE_FIRST(brigade_); bucket != APR_BRIGADE_SENTINEL(brigade_);
+       bucket = APR_BUCKET_NEXT(bucket)) {
+    if (APR_BUCKET_IS_METADATA(bucket) || APR_BUCKET_IS_FILE(bucket)) continue;
+    if (*size + bucket->length > most) return bucket;
+    *size += bucket->length;
+  }
+  return nullptr;
+}
+
+// What stands before rest, which stays; NULL: all.
+bool ResponseWriter::flush_part(apr_bucket* rest, std::size_t size) {
+  const std::size_t left = buffered_ - size;
+  apr_bucket_brigade* const kept = rest != nullptr ? apr_brigade_split(brigade_, rest) : nullptr;
+  if (!flush()) return false;
+  if (kept == nullptr) return true;
+  APR_BRIGADE_CONCAT(brigade_, kept);
+  buffered_ = left;
+  return true;
+}
+
+ResponseWriter::Taken ResponseWriter::offer() {
+  if (is_dropped()) return flush() ? Taken::kAll : Taken::kGone;
+  if (!NonblockingOutput::is_possible(r_)) return offer_to_stream();
+  const NonblockingOutput nonblocking(r_);
+  do {
+    std::size_t size = 0;
+    apr_bucket* rest = end_of_part(NonblockingOutput::kMost, &size);
+    if (rest != nullptr && size < NonblockingOutput::kMost) {
+      apr_bucket_split(rest, NonblockingOutput::kMost - size);
+      rest = APR_BUCKET_NEXT(rest);
+      size = NonblockingOutput::kMost;
+    }
+    if (!flush_part(rest, size)) return Taken::kGone;
+  } while (!NonblockingOutput::is_waiting(r_->connection) && !APR_BRIGADE_EMPTY(brigade_));
+  return NonblockingOutput::is_waiting(r_->connection) ? Taken::kSome : Taken::kAll;
+}
+
+// A stream with room for a byte takes a block of any size.
+ResponseWriter::Taken ResponseWriter::offer_to_stream() {
+  if (!meter_) return flush() ? Taken::kAll : Taken::kGone;
+  // A pass without a block frees those that were sent on; or it is for the head alone.
+  const std::size_t before = under_way_;
+  if ((under_way_ > 0 || APR_BRIGADE_EMPTY(brigade_)) && !flush_part(APR_BRIGADE_FIRST(brigade_), 0))
+    return Taken::kGone;
+  under_way_ = meter_->living() - buffered_;
+  bool has_moved = under_way_ < before;
+  while (!APR_BRIGADE_EMPTY(brigade_)) {
+    if (under_way_ >= StreamMeter::kMost) return has_moved ? Taken::kSome : Taken::kNothing;
+    apr_bucket* const first = APR_BRIGADE_FIRST(brigade_);
+    apr_bucket* const second = APR_BUCKET_NEXT(first);
+    const bool is_all = second == APR_BRIGADE_SENTINEL(brigade_) || under_way_ + buffered_ <= StreamMeter::kMost;
+    const std::size_t size = APR_BUCKET_IS_FILE(first) ? 0 : first->length;
+    if (!(is_all ? flush() : flush_part(second, size))) return Taken::kGone;
+    has_moved = true;
+    under_way_ = meter_->living() - buffered_;
+  }
+  return Taken::kAll;
+}
+
+ResponseWriter::Taken ResponseWriter::go_on() {
+  if (client_gone()) return Taken::kGone;
+  if (meter_) return offer_to_stream();
+  if (!NonblockingOutput::go_on(r_->connection)) {
+    gone_ = true;
+    return Taken::kGone;
+  }
+  if (NonblockingOutput::is_waiting(r_->connection)) return Taken::kSome;
+  return APR_BRIGADE_EMPTY(brigade_) ? Taken::kAll : offer();
 }
 
 void ResponseWriter::forget_head() {
@@ -296,6 +409,9 @@ int ResponseWriter::abort(int status) {
   if (close_delimited && r_->proto_num < HTTP_VERSION(2, 0)) r_->connection->aborted = 1;
   return OK;
 }
+
+// As the core filter does when a write has timed out.
+void ResponseWriter::give_client_up() { r_->connection->aborted = 1; }
 
 bool ResponseWriter::client_gone() const { return gone_ || r_->connection->aborted; }
 

@@ -8,11 +8,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "base/posix.h"
 #include "module/httpd_api.h"
+#include "module/stream_meter.h"
 #include "wsgi/engine_abi.h"
 
 namespace httpd {
@@ -25,13 +27,25 @@ class BodyReader {
   // Blocks until there is something: > 0 bytes, 0 end of the body, -1 error (again at each later call). The first
   // read answers "Expect: 100-continue".
   ssize_t read(void* into, std::size_t size);
+  // The same without waiting: kNothing when nothing is there yet.
+  static constexpr ssize_t kNothing = -2;
+  ssize_t read_now(void* into, std::size_t size);
+  // The client has sent nothing for too long: from now on reads fail with 408.
+  void give_up();
+  // What was read of it has been lost, by this server's fault. -1.
+  ssize_t lose(const base::Error& error);
+  // All of it was read, or none of the rest can be.
+  bool is_over() const { return ended_ || error_ != nullptr; }
   // After -1: the status to answer with (400, 408, 413, ...), and a sentence for the log that lives as long as
   // the request.
   int status() const { return status_; }
   const char* error() const { return error_; }
 
  private:
-  bool fetch(std::size_t size);
+  void invite();
+  ssize_t read(void* into, std::size_t size, apr_read_type_e how);
+  apr_status_t fetch(std::size_t size, apr_read_type_e how);
+  ssize_t fail(apr_status_t status);
 
   request_rec* r_;
   apr_bucket_brigade* brigade_ = nullptr;
@@ -72,6 +86,19 @@ class ResponseWriter {
   // False: the client is gone.
   bool pass();
   bool flush();
+  // The same as far as the client takes it without waiting; the rest stays. A stream of HTTP/2 must be metered.
+  enum class Taken {
+    kAll,
+    kSome,
+    kNothing,  // nor has anything moved that it had been given before
+    kGone
+  };
+  Taken offer();
+  // After kSome or kNothing: when the client's socket is writable again, a stream's from time to time.
+  Taken go_on();
+  // Before the first byte, and when nothing is offered any more.
+  void start_metering() { meter_.emplace(); }
+  void stop_metering() { meter_.reset(); }
   // Ends the response. What was appended goes out with the end in one piece. Returns the handler's result: OK, or
   // the status of which httpd shows its own page.
   int finish();
@@ -85,11 +112,16 @@ class ResponseWriter {
   // For code that has no better status than 502.
   void abort_connection() { static_cast<void>(abort(HTTP_BAD_GATEWAY)); }
 
+  // The client has taken nothing for too long.
+  void give_client_up();
   bool client_gone() const;
   bool anything_passed() const { return passed_; }
 
  private:
   bool pass_brigade();
+  apr_bucket* end_of_part(std::size_t most, std::size_t* size);
+  bool flush_part(apr_bucket* rest, std::size_t size);
+  Taken offer_to_stream();
   void forget_head();
   void keep_headers();
   bool is_dropped() const { return overridden_ != 0 || location_ != nullptr; }
@@ -102,6 +134,8 @@ class ResponseWriter {
   apr_bucket_brigade* brigade_;
   std::size_t buffered_ = 0;
   base::Micros wait_limit_{};
+  std::optional<StreamMeter> meter_;
+  std::size_t under_way_ = 0;  // of a metered stream, at the last look
   bool has_head_ = false;
   bool passed_ = false;
   bool gone_ = false;

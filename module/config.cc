@@ -89,6 +89,7 @@ void* gatehouse_merge_directory_config(apr_pool_t* pool, void* base, void* add) 
   merged->callable_object = httpd::set_one(over.callable_object, under.callable_object);
   merged->pass_authorization = httpd::set_one(over.pass_authorization, under.pass_authorization);
   merged->chunked_request = httpd::set_one(over.chunked_request, under.chunked_request);
+  merged->request_buffering = httpd::set_one(over.request_buffering, under.request_buffering);
   merged->script_reloading = httpd::set_one(over.script_reloading, under.script_reloading);
   merged->ignore_activity = httpd::set_one(over.ignore_activity, under.ignore_activity);
   merged->error_override = httpd::set_one(over.error_override, under.error_override);

@@ -53,6 +53,7 @@ struct DirectoryConfig {
   const char* callable_object = nullptr;
   Switch pass_authorization = Switch::kUnset;
   Switch chunked_request = Switch::kUnset;
+  Switch request_buffering = Switch::kUnset;
   Switch script_reloading = Switch::kUnset;
   Switch ignore_activity = Switch::kUnset;
   Switch error_override = Switch::kUnset;
@@ -108,6 +109,7 @@ struct DaemonGroup {
   GroupQueue queue;
   WaitingCounts* waiting = nullptr;    // with queue-fairness= only; made by daemon_spawn
   KeptChannels* kept = nullptr;        // of this process; made by child_init, never destroyed: threads may use it
+  const char* spool_directory = "";    // for temporary files; of child_init
   bool one_application_group = false;  // design.md 9: its only application group lives in the main interpreter
 };
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
@@ -29,6 +30,10 @@ constexpr int kMaxLost = 3;         // workers that die before they enter the ap
 constexpr int kMaxDeclined = 1000;  // workers that have stale code; each says so once and then pauses
 // What fits into the empty socket of a kept channel without waiting.
 constexpr std::size_t kMostOnKept = 96u << 10;
+// For a size of 0. Most responses of slow clients stay in memory; those that do not should be no danger to a disk.
+constexpr std::int64_t kRequestBuffer = 16 << 20;
+constexpr std::int64_t kResponseBuffer = 8 << 20;
+constexpr std::int64_t kResponseSpool = 1 << 30;
 // The queue's socket says POLLOUT only when three quarters of it are empty; a place may be free before.
 constexpr Micros kRetryQueue = std::chrono::milliseconds(20);
 // Requests that come all at once are in the queue for a moment although threads are free to take them.
@@ -37,6 +42,8 @@ constexpr Micros kRush = std::chrono::milliseconds(50);
 Micros socket_timeout(const request_rec* r, const wire::GroupSpec& spec) {
   return Micros(spec.socket_timeout > 0 ? spec.socket_timeout : r->server->timeout);
 }
+
+std::int64_t size_or(std::int64_t size, std::int64_t fallback) { return size > 0 ? size : fallback; }
 
 void set_buffer_sizes(const wire::GroupSpec& spec, int socket) {
   const int send_size = static_cast<int>(spec.send_buffer_size),
@@ -53,15 +60,21 @@ class Forwarding {
         kept_(request.group->kept),
         spec_(request.group->spec),
         head_(*request.head),
+        body_first_(request.body_first),
         body_(body),
         writer_(writer) {
     plan_.group = spec_.name;
     plan_.request = static_cast<std::uint32_t>(base::now().count());
-    plan_.more_body = request.expects_continue && head_.content_length != 0;
+    if (head_.content_length == 0) body_first_ = BodyFirst::kNothing;
+    plan_.more_body = head_.content_length != 0 && body_first_ == BodyFirst::kNothing;
     plan_.body_left = head_.content_length;
     plan_.head_request = (head_.request_flags & GATEHOUSE_HEAD_REQUEST) != 0;
     plan_.answers = request.answers;
     plan_.timeout = socket_timeout(r, spec_);
+    plan_.client_timeout =
+        spec_.response_socket_timeout > 0 ? Micros(spec_.response_socket_timeout) : socket_timeout(r, spec_);
+    plan_.spool = {static_cast<std::size_t>(size_or(spec_.response_buffer_size, kResponseBuffer)),
+                   size_or(spec_.response_spool_size, kResponseSpool), group_.spool_directory};
     plan_.kept = kept_;
     is_urgent_ = group_.queue.priority >= 0 && directory_config(r).queue_priority == QueuePriority::kHigh;
   }
@@ -70,6 +83,8 @@ class Forwarding {
  private:
   bool make_first_part();
   bool read_first_body(std::string* into);
+  bool buffer_body(std::int64_t most);
+  bool body_failed();
   void tell_attempt(std::uint32_t connects, std::uint32_t restarts);
   KeptChannels::InUse submit();
   KeptChannels::InUse submit_to_kept();
@@ -88,12 +103,14 @@ class Forwarding {
   const DaemonGroup& group_;
   KeptChannels* kept_;
   const wire::GroupSpec& spec_;
-  const wire::RequestHead& head_;
+  wire::RequestHead& head_;
+  BodyFirst body_first_;
   bool is_urgent_ = false;  // WSGIQueuePriority high
   BodyReader* body_;
   ResponseWriter* writer_;
   RelayPlan plan_{};
   std::string first_part_;
+  std::optional<Spool> body_spool_;
   WaitingCounts::Place place_;  // in the queue, with queue-fairness= only
   bool is_counted_ = false;
   int status_ = OK;  // once something has failed
@@ -138,9 +155,15 @@ int Forwarding::run() {
 // As much of the body as fits goes along, so that a request with a small one costs one write and one read.
 bool Forwarding::make_first_part() {
   std::string body;
-  if (head_.content_length != 0 && !plan_.more_body && !read_first_body(&body)) return false;
+  if (body_first_ != BodyFirst::kNothing) {
+    if (!read_first_body(&body)) return false;
+    head_.queue_start_us = base::wall_clock_us();
+    head_.submitted_us = base::now().count();
+  }
   first_part_.reserve(4096 + body.size());
-  wire::append_request_head(head_, plan_.request, plan_.more_body ? wire::kMoreBody : 0, &first_part_);
+  const int on_demand = body_first_ == BodyFirst::kNothing ? wire::kOnDemand : 0;
+  const auto flags = static_cast<std::uint8_t>(plan_.more_body ? wire::kMoreBody | on_demand : 0);
+  wire::append_request_head(head_, plan_.request, flags, &first_part_);
   if (first_part_.size() > wire::kMaxRequestHead || head_.environ.size() > wire::kMaxPairs) {
     log_request(r_, Message::kRequestTooLarge, "%sthe request has too many or too large variables: %s", group().c_str(),
                 wire::text_of_sizes(head_.environ).c_str());
@@ -157,23 +180,48 @@ bool Forwarding::make_first_part() {
   return true;
 }
 
-// Reads until the body ends or the first part is full; sets what is left of it.
+// Fills the first part, and what is behind it where the body is to be buffered; sets what is left of the body.
 bool Forwarding::read_first_body(std::string* into) {
   const bool is_known = plan_.body_left > 0;
   into->resize(is_known ? std::min<std::uint64_t>(static_cast<std::uint64_t>(plan_.body_left), wire::kMaxFirstBody)
                         : wire::kMaxFirstBody);
   std::size_t size = 0;
   ssize_t count = 1;
-  while (size < into->size() && (count = body_->read(into->data() + size, into->size() - size)) > 0)
-    size += static_cast<std::size_t>(count);
-  if (count < 0) {
-    log_request(r_, Message::kRequestBody, "%s", body_->error());
-    return fail(body_->status());
+  while (size < into->size() && count > 0) {
+    const bool waits = body_first_ == BodyFirst::kBuffer || (body_first_ == BodyFirst::kBegun && size == 0);
+    char* const next = into->data() + size;
+    count = waits ? body_->read(next, into->size() - size) : body_->read_now(next, into->size() - size);
+    if (count > 0) size += static_cast<std::size_t>(count);
   }
+  if (count < 0 && count != BodyReader::kNothing) return body_failed();
   into->resize(size);
   if (is_known) plan_.body_left -= static_cast<std::int64_t>(size);
-  plan_.more_body = count > 0 && plan_.body_left != 0;
+  plan_.more_body = count != 0 && plan_.body_left != 0;
+  if (!plan_.more_body || body_first_ != BodyFirst::kBuffer) return true;
+  return buffer_body(size_or(spec_.request_buffer_size, kRequestBuffer) - static_cast<std::int64_t>(size));
+}
+
+// So that a slow upload holds no thread of the application. What does not go into the file is sent as it comes.
+bool Forwarding::buffer_body(std::int64_t most) {
+  if (most <= 0) return true;
+  body_spool_.emplace(SpoolLimits{0, most, plan_.spool.directory});
+  plan_.body_spool = &*body_spool_;
+  while (body_spool_->has_room(1)) {
+    const auto room =
+        static_cast<std::size_t>(std::min<std::int64_t>(most - body_spool_->in_file(), wire::kMaxFirstBody));
+    Block block = new_block(room);
+    const ssize_t count = body_->read(block.get(), room);
+    if (count < 0) return body_failed();
+    if (count == 0) return true;
+    body_spool_->add(std::move(block), static_cast<std::size_t>(count));
+  }
+  if (const auto trouble = body_spool_->take_trouble()) log_request(r_, *trouble);
   return true;
+}
+
+bool Forwarding::body_failed() {
+  log_request(r_, Message::kRequestBody, "%s", body_->error());
+  return fail(body_->status());
 }
 
 void Forwarding::tell_attempt(std::uint32_t connects, std::uint32_t restarts) {

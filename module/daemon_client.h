@@ -12,10 +12,18 @@
 
 namespace httpd {
 
+// How much of a body is read before its request is sent to a worker.
+enum class BodyFirst {
+  kNothing,  // the client wants to be invited by the application ("Expect: 100-continue")
+  kInstant,  // what is there, up to what goes along with the head
+  kBegun,    // the same, once there is something
+  kBuffer    // all, up to request-buffer-size
+};
+
 struct DaemonRequest {
   const DaemonGroup* group;
-  const wire::RequestHead* head;           // content_length 0: no body is read
-  bool expects_continue;                   // do not read the body before the application is entered
+  wire::RequestHead* head;                 // content_length 0: no body is read; told when it is sent
+  BodyFirst body_first;                    // how much of the body is read before
   std::vector<Answer>* answers = nullptr;  // head->call: where they go, one for each function; no response is made
 };
 

@@ -125,6 +125,15 @@ int enter_chroot(request_rec* r, const std::string& root, wire::RequestHead* hea
   return OK;
 }
 
+// A client that waits to be invited, or whose body has no known end, may be in a conversation with the application.
+BodyFirst body_first(request_rec* r, const RequestFacts& facts) {
+  const Switch buffering = directory_config(r).request_buffering;
+  if (buffering == Switch::kOn) return BodyFirst::kBuffer;
+  if (facts.expects_continue) return BodyFirst::kNothing;
+  if (buffering == Switch::kOff) return BodyFirst::kInstant;
+  return facts.content_length < 0 ? BodyFirst::kBegun : BodyFirst::kBuffer;
+}
+
 int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, BodyReader* body,
                     ResponseWriter* writer) {
   if (const int status = check_owner(r, *target.group); status != OK) return status;
@@ -151,7 +160,7 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
   for (const gatehouse_pair& pair : pairs)
     head.environ.push_back({{pair.name.data, pair.name.size}, {pair.value.data, pair.value.size}});
   if (const int status = enter_chroot(r, target.group->spec.chroot, &head); status != OK) return status;
-  return forward_to_daemon(r, {target.group, &head, facts->expects_continue}, body, writer);
+  return forward_to_daemon(r, {target.group, &head, body_first(r, *facts)}, body, writer);
 }
 
 }  // namespace

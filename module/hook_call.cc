@@ -144,7 +144,7 @@ HookResult call_daemon(request_rec* r, const HookCall& call, const Target& targe
   if ((call.flags & GATEHOUSE_CALL_SSL) != 0) of_functions.ssl_variables = ssl_variables(r);
   BodyReader no_body(r);
   ResponseWriter no_response(r);
-  const int status = forward_to_daemon(r, {target.group, &head, false, answers}, &no_body, &no_response);
+  const int status = forward_to_daemon(r, {target.group, &head, BodyFirst::kNothing, answers}, &no_body, &no_response);
   return {status, status == HTTP_INTERNAL_SERVER_ERROR || status == HTTP_FORBIDDEN};
 }
 

@@ -7,6 +7,7 @@
 #include "module/embedded_host.h"
 #include "module/handler.h"
 #include "module/interruption.h"
+#include "module/nonblocking_output.h"
 #include "module/review.h"
 #include "module/script_alias.h"
 
@@ -58,6 +59,12 @@ void on_child_init(apr_pool_t* pool, server_rec* s) noexcept {
   for (DaemonGroup* group : configuration()->groups) {
     group->kept = new KeptChannels(static_cast<std::size_t>(group->spec.processes));
     if (group->waiting != nullptr) group->waiting->enter();
+    // httpd's own rules for temporary files, asked as the user that httpd serves as.
+    if (!group->spec.spool_directory.empty()) {
+      group->spool_directory = group->spec.spool_directory.c_str();
+    } else if (apr_temp_dir_get(&group->spool_directory, pool) != APR_SUCCESS) {
+      group->spool_directory = "/tmp";
+    }
   }
   prepare_embedded(pool, s);
 }
@@ -99,4 +106,5 @@ void gatehouse_register_hooks(apr_pool_t* pool) noexcept {
   ap_hook_map_to_storage(httpd::on_map_to_storage, nullptr, nullptr, APR_HOOK_FIRST);
   ap_hook_handler(httpd::on_handler, nullptr, nullptr, APR_HOOK_MIDDLE);
   httpd::register_auth_providers(pool);
+  httpd::register_nonblocking_output();
 }

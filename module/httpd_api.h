@@ -12,6 +12,7 @@
 #include <ap_regex.h>
 #include <ap_release.h>
 #include <apr_buckets.h>
+#include <apr_file_io.h>
 #include <apr_lib.h>
 #include <apr_optional.h>
 #include <apr_pools.h>

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -24,12 +23,14 @@ using base::Message;
 using base::Micros;
 
 constexpr std::size_t kFrames = 32u << 10;      // one read of frames
-constexpr std::size_t kBlock = 64u << 10;       // one read of body bytes, either way
+constexpr std::size_t kBody = 64u << 10;        // one read of the client's body
 constexpr std::size_t kDirectBody = 16u << 10;  // so much of a body frame is read into memory that httpd sends from
-constexpr std::size_t kPassOn = 64u << 10;      // appended bytes that are worth a pass through httpd's filters
 constexpr Micros kLongestLook = std::chrono::seconds(1);
-
-constexpr int kClientGone = -2;
+// A stream of HTTP/2 has no socket that could be waited for along with the channel: it is asked this often, for its
+// input and for room.
+constexpr Micros kStreamLook = std::chrono::milliseconds(10);
+constexpr Micros kFirstStreamLook = std::chrono::milliseconds(1);
+constexpr Micros kLongestStreamLook = std::chrono::milliseconds(50);
 
 long long seconds(Micros duration) { return static_cast<long long>(duration.count() / 1'000'000); }
 
@@ -45,13 +46,15 @@ Relay::Relay(request_rec* r, const RelayPlan& plan, KeptChannels::InUse channel,
       interruptible_(channel_.get()),
       body_(body),
       writer_(writer),
+      delivery_(r, writer, plan.spool),
       reader_(plan.request, plan.more_body ? ResponseReader::Body::kFollows : ResponseReader::Body::kInFirstPart,
               plan.head_request),
       client_(r),
       look_(kFirstLook),
       to_send_(plan.first_part.substr(plan.sent)),
       body_left_(plan.body_left),
-      first_part_sent_(to_send_.empty()) {
+      first_part_sent_(to_send_.empty()),
+      holds_body_(plan.more_body) {
   if (plan_.answers != nullptr) reader_.expect_answers(plan_.answers->size());
   if (plan_.place != nullptr && first_part_sent_) read_signal_.emplace(channel_.get());
 }
@@ -63,39 +66,57 @@ Relay::Result Relay::run() {
 }
 
 Relay::Flow Relay::step() {
-  if (body_due_ && to_send_.empty()) {
-    // Reading the client may block for long: what the worker has sent goes on first.
-    return receive(Wait::kNo) == Flow::kOver ? Flow::kOver : read_client();
-  }
+  if (is_to_ask_stream() && ask_stream_.passed() && offer() == Flow::kOver) return Flow::kOver;
+  if (wants_body() && read_client() == Flow::kOver) return Flow::kOver;
   if (may_wait_in_call()) return receive(Wait::kInCall);
-  const auto events = static_cast<short>(to_send_.empty() && !read_signal_ ? POLLIN : POLLIN | POLLOUT);
-  const int ready = wait(events);
-  if (ready == kClientGone) return on_client_gone();
-  if (ready == 0) return on_silence();
-  if (ready < 0) return on_close(errno);
-  if (read_signal_ && (ready & POLLOUT) != 0) on_read_signal();
-  if ((ready & POLLOUT) != 0 && send() == Flow::kOver) return Flow::kOver;
-  return (ready & ~POLLOUT) != 0 ? receive(Wait::kNo) : Flow::kContinue;
+  const Ready ready = wait();
+  if (ready.count < 0) return on_close(errno);
+  if (ready.client != 0 && on_client(ready.client) == Flow::kOver) return Flow::kOver;
+  if (read_signal_ && (ready.channel & POLLOUT) != 0) on_read_signal();
+  if ((ready.channel & POLLOUT) != 0 && send() == Flow::kOver) return Flow::kOver;
+  if ((ready.channel & ~POLLOUT) != 0) return receive(Wait::kNo);
+  return ready.count == 0 ? on_silence() : Flow::kContinue;
 }
 
 // An answer that comes soon, with nothing to be sent meanwhile, costs one system call: the wait is that of the
 // receive itself, up to kFirstLook. Whatever takes longer is waited for by poll, whose deadline is exact.
 bool Relay::may_wait_in_call() const {
-  if (silent_ || read_signal_ || !to_send_.empty() || plan_.timeout < kFirstLook) return false;
+  if (silent_ || read_signal_ || body_due_ || delivery_.is_behind() || !to_send_.empty()) return false;
+  if (plan_.timeout < kFirstLook) return false;
   return plan_.queue_deadline.is_never() || plan_.queue_deadline.when() - base::now() > kFirstLook;
 }
 
-// As base::wait_for, or kClientGone: the client is watched along with the channel, at the cost of no system call.
-int Relay::wait(short events) {
-  const bool watches = may_be_queued() ? client_.descriptor() >= 0 : watches_client();
-  if (!watches) return base::wait_for(channel_.get(), events, next_deadline());
+// Up to next_deadline(). The client is waited for along with the channel, at the cost of no system call.
+Relay::Ready Relay::wait() const {
+  const short channel = channel_events();
+  const short client = client_events();
   const Deadline deadline = next_deadline();
-  pollfd sockets[] = {{channel_.get(), events, 0}, {client_.descriptor(), ClientWatch::kEvents, 0}};
-  int ready;
-  while ((ready = poll(sockets, 2, deadline.poll_timeout())) < 0 && errno == EINTR) continue;
-  if (ready < 0) return -1;
-  if (sockets[0].revents != 0) return sockets[0].revents;
-  return ready == 0 && !client_.is_gone() ? 0 : kClientGone;
+  // What is not wanted must not be looked at: the end of a socket cannot be masked out.
+  pollfd sockets[] = {{channel != 0 ? channel_.get() : -1, channel, 0},
+                      {client != 0 ? client_.descriptor() : -1, client, 0}};
+  int count;
+  while ((count = poll(sockets, 2, deadline.poll_timeout())) < 0 && errno == EINTR) continue;
+  return {count, sockets[0].revents, sockets[1].revents};
+}
+
+short Relay::channel_events() const {
+  const int sending = to_send_.empty() && !read_signal_ ? 0 : POLLOUT;
+  return static_cast<short>(delivery_.has_room() ? sending | POLLIN : sending);
+}
+
+short Relay::client_events() const {
+  int events = watches_client() || (may_be_queued() && client_.descriptor() >= 0) ? ClientWatch::kEvents : 0;
+  if (!client_.is_stream() && wants_body()) events |= POLLIN;
+  if (!client_.is_stream() && delivery_.is_behind()) events |= POLLOUT;
+  return static_cast<short>(events);
+}
+
+// Its socket is writable, readable, or closed from its side.
+Relay::Flow Relay::on_client(short events) {
+  if (!client_.is_stream() && delivery_.is_behind() && (events & ~(POLLIN | ClientWatch::kEvents)) != 0 &&
+      offer() == Flow::kOver)
+    return Flow::kOver;
+  return (events & ~(POLLIN | POLLOUT)) != 0 ? on_client_gone() : Flow::kContinue;
 }
 
 // A request that waits is dropped; the worker sees that when it comes to it.
@@ -106,9 +127,26 @@ Relay::Flow Relay::on_client_gone() {
   return Flow::kContinue;
 }
 
+// As much as the client takes now; the rest when its socket is writable.
+Relay::Flow Relay::offer() {
+  unflushed_ = false;
+  const bool is_there = delivery_.offer();
+  const bool has_moved = delivery_.has_moved();
+  if (!delivery_.is_behind()) {
+    client_deadline_ = Deadline::never();
+  } else if (has_moved || client_deadline_.is_never()) {
+    client_deadline_ = Deadline::after(plan_.client_timeout);
+  }
+  if (is_to_ask_stream()) {
+    stream_look_ = has_moved ? kFirstStreamLook : std::min(2 * stream_look_, kLongestStreamLook);
+    ask_stream_ = Deadline::after(stream_look_);
+  }
+  return passed(is_there);
+}
+
 // While the application runs and has all of its input. Before, a shut-down channel would say something else (frame.h).
 bool Relay::watches_client() const {
-  return !may_be_queued() && !ended_ && !body_due_ && to_send_.empty() && client_.descriptor() >= 0;
+  return !may_be_queued() && !ended_ && !holds_body_ && to_send_.empty() && client_.descriptor() >= 0;
 }
 
 // gatehouse.client_disconnected() sees it. The response is relayed all the same: who has only shut down the sending
@@ -119,17 +157,24 @@ void Relay::tell_client_gone() {
 }
 
 Deadline Relay::next_deadline() const {
-  if (!may_be_queued()) {
-    if (!client_.is_stream() || !watches_client()) return deadline_;
-    return Deadline::at(std::min(deadline_.when(), base::now() + kLongestLook));
+  if (may_be_queued()) {
+    const Micros look = std::min(deadline_.when(), base::now() + look_);
+    return Deadline::at(std::min(look, plan_.queue_deadline.when()));
   }
-  const Micros look = std::min(deadline_.when(), base::now() + look_);
-  return Deadline::at(std::min(look, plan_.queue_deadline.when()));
+  Micros when = std::min({deadline_.when(), client_deadline_.when(), body_deadline_.when()});
+  // httpd's filters may have a limit of their own (RequestReadTimeout), and a stream is to be asked.
+  if (wants_body()) when = std::min(when, base::now() + (client_.is_stream() ? kStreamLook : kLongestLook));
+  if (is_to_ask_stream()) when = std::min(when, ask_stream_.when());
+  // The channel is not looked at, so it cannot tell that httpd's child must end.
+  if (!delivery_.has_room()) when = std::min(when, base::now() + kLongestLook);
+  if (client_.is_stream() && watches_client()) when = std::min(when, base::now() + kLongestLook);
+  return Deadline::at(when);
 }
 
 // Nothing happened up to next_deadline(). A request that waits in the queue, or whose script is being loaded,
 // is told from one that runs by the bytes which its worker leaves unread until then.
 Relay::Flow Relay::on_silence() {
+  if (client_.is_stream() && (may_be_queued() || watches_client()) && client_.is_gone()) return on_client_gone();
   if (may_be_queued()) {
     look_ = std::min(2 * look_, kLongestLook);
     if (channel_.was_kept() && withdraw()) return over(Result::kLost);
@@ -140,6 +185,13 @@ Relay::Flow Relay::on_silence() {
     if (plan_.queue_deadline.passed()) return over(Result::kQueueTimeout);
     return deadline_.passed() ? over(Result::kNotTaken) : Flow::kContinue;
   }
+  if (is_interrupted()) return cut(HTTP_SERVICE_UNAVAILABLE);
+  if (client_deadline_.passed()) {
+    writer_->give_client_up();
+    return passed(false);
+  }
+  // The worker may be waiting for the client's bytes, or for the client to take some.
+  if (wants_body() || !delivery_.has_room()) progress();
   if (!deadline_.passed()) return Flow::kContinue;
   log_request(r_, Message::kResponseTimeout, "group '%.*s': the application sent nothing for %lld s",
               static_cast<int>(plan_.group.size()), plan_.group.data(), seconds(plan_.timeout));
@@ -184,47 +236,82 @@ Relay::Flow Relay::send() {
   return Flow::kContinue;
 }
 
+// What the client has sent meanwhile. What the worker has sent goes on first.
 Relay::Flow Relay::read_client() {
-  if (body_frame_ == nullptr) body_frame_ = std::make_unique_for_overwrite<char[]>(kBlock + 2 * wire::kFrameHeaderSize);
-  const ssize_t size = body_->read(body_frame_.get() + wire::kFrameHeaderSize, kBlock);
+  if (delivery_.has_room() && receive(Wait::kNo) == Flow::kOver) return Flow::kOver;
+  if (body_frame_ == nullptr) body_frame_ = std::make_unique_for_overwrite<char[]>(kBody + 2 * wire::kFrameHeaderSize);
+  ssize_t size = next_body(body_frame_.get() + wire::kFrameHeaderSize);
+  if (size == BodyReader::kNothing) {
+    if (body_deadline_.is_never()) body_deadline_ = Deadline::after(Micros(r_->server->timeout));
+    if (!body_deadline_.passed()) return Flow::kContinue;
+    body_->give_up();
+    size = -1;
+  }
   if (size < 0) {
     log_request(r_, Message::kRequestBody, "%s", body_->error());
     return answered(abort(body_->status()));
   }
+  body_deadline_ = Deadline::never();
   progress();
+  send_body(static_cast<std::size_t>(size));
+  return send();
+}
+
+// What is buffered in a file goes as that file. If it cannot, it goes as other body bytes do.
+void Relay::send_body_file() {
+  if (!is_body_buffered() || !to_send_.empty()) return;
+  const Spool::Range range = plan_.body_spool->first_in_file();
+  std::string frame;
+  wire::append_file({static_cast<std::uint64_t>(range.offset), static_cast<std::uint64_t>(range.length)}, plan_.request,
+                    &frame);
+  if (range.length == 0 || base::send_with_fd(channel_.get(), base::as_bytes(frame), range.fd, MSG_DONTWAIT) < 0)
+    return;
+  plan_.body_spool->drop_first();
+  if (body_left_ > 0) body_left_ = std::max<std::int64_t>(body_left_ - range.length, 0);
+}
+
+// As BodyReader::read_now: from what is buffered, then from the client.
+ssize_t Relay::next_body(char* into) {
+  if (!is_body_buffered()) return body_left_ == 0 ? 0 : body_->read_now(into, kBody);
+  const base::Result<Spool::Piece> piece = plan_.body_spool->take();
+  if (!piece) return body_->lose(piece.error());
+  std::memcpy(into, piece->data.get(), piece->size);
+  return static_cast<ssize_t>(piece->size);
+}
+
+// What was read into body_frame_, as frames; 0: the end.
+void Relay::send_body(std::size_t size) {
   std::string header;
   char* end = body_frame_.get();
   if (size > 0) {
     wire::append_frame_header({wire::FrameType::kBody, 0, static_cast<std::uint32_t>(size), plan_.request}, &header);
     std::memcpy(end, header.data(), header.size());
-    end += header.size() + static_cast<std::size_t>(size);
-    if (body_left_ > 0) body_left_ = std::max<std::int64_t>(body_left_ - size, 0);
+    end += header.size() + size;
+    if (body_left_ > 0) body_left_ = std::max<std::int64_t>(body_left_ - static_cast<std::int64_t>(size), 0);
   }
   if (size == 0 || body_left_ == 0) {
     header.clear();
     wire::append_frame_header({wire::FrameType::kBodyEnd, 0, 0, plan_.request}, &header);
     std::memcpy(end, header.data(), header.size());
     end += header.size();
-    body_due_ = false;
+    body_due_ = holds_body_ = false;
   }
   to_send_ = {body_frame_.get(), static_cast<std::size_t>(end - body_frame_.get())};
-  return send();
 }
 
 // Takes what there is. When nothing more is, the client gets what it has not seen: a streamed piece never waits
-// for the next one.
+// for the next one. Of a response that the client is slow to take, one read at a time.
 Relay::Flow Relay::receive(Wait wait) {
   int flags = wait == Wait::kInCall ? 0 : MSG_DONTWAIT;
   silent_ = true;
   for (bool dry = false; !dry; flags = MSG_DONTWAIT) {
     const bool direct = reader_.body_left() >= kDirectBody;
     if ((direct ? receive_body(flags, &dry) : receive_frames(flags, &dry)) == Flow::kOver) return Flow::kOver;
-    if (writer_->buffered() >= kPassOn && passed(writer_->pass()) == Flow::kOver) return Flow::kOver;
+    if (delivery_.is_worth_a_pass() && offer() == Flow::kOver) return Flow::kOver;
+    if (delivery_.is_behind()) return Flow::kContinue;
   }
   if (silent_ && wait == Wait::kInCall) return on_silence();
-  if (!unflushed_) return Flow::kContinue;
-  unflushed_ = false;
-  return passed(writer_->flush());
+  return unflushed_ ? offer() : Flow::kContinue;
 }
 
 Relay::Flow Relay::receive_frames(int flags, bool* dry) {
@@ -241,21 +328,15 @@ Relay::Flow Relay::receive_frames(int flags, bool* dry) {
 }
 
 Relay::Flow Relay::receive_body(int flags, bool* dry) {
-  const std::size_t room = std::min<std::size_t>(reader_.body_left(), kBlock);
-  auto* block = static_cast<char*>(std::malloc(room));
-  if (block == nullptr) std::abort();
+  const std::size_t room = std::min<std::size_t>(reader_.body_left(), Delivery::kBlock);
+  Block block = new_block(room);
   const ssize_t size =
-      base::receive_with_fd(channel_.get(), {reinterpret_cast<std::byte*>(block), room}, nullptr, flags);
-  if (size <= 0) {
-    const int error = errno;
-    std::free(block);
-    errno = error;
-    return on_nothing(size, dry);
-  }
+      base::receive_with_fd(channel_.get(), {reinterpret_cast<std::byte*>(block.get()), room}, nullptr, flags);
+  if (size <= 0) return on_nothing(size, dry);
   silent_ = false;
   *dry = static_cast<std::size_t>(size) < room;
   progress();
-  writer_->append_owned(block, static_cast<std::size_t>(size));
+  delivery_.add_block(std::move(block), static_cast<std::size_t>(size));
   unflushed_ = true;
   return reader_.take_body(static_cast<std::uint32_t>(size)) ? Flow::kContinue : garbage(reader_.reason());
 }
@@ -278,6 +359,7 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
       case Event::kStarted:
         note_entered();
         body_due_ = true;
+        send_body_file();
         break;
       case Event::kDeclined:
         return over(Result::kDeclined);
@@ -288,7 +370,7 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
         on_head();
         break;
       case Event::kBody:
-        writer_->append(reader_.body().data(), reader_.body().size());
+        delivery_.add(reader_.body());
         unflushed_ = true;
         break;
       case Event::kFile:
@@ -339,8 +421,8 @@ Relay::Flow Relay::on_file() {
   if (static_cast<std::uint64_t>(facts.st_size) < range.offset + range.length)
     return garbage("a file that is too short");
   unflushed_ = true;
-  if (writer_->append_file(std::move(fd), static_cast<std::int64_t>(range.offset),
-                           static_cast<std::int64_t>(range.length)))
+  if (delivery_.add_file(std::move(fd), static_cast<std::int64_t>(range.offset),
+                         static_cast<std::int64_t>(range.length)))
     return Flow::kContinue;
   log_request(r_, Message::kOutOfDescriptors, "group '%.*s': the file of the response cannot be sent",
               static_cast<int>(plan_.group.size()), plan_.group.data());
@@ -351,12 +433,28 @@ Relay::Flow Relay::on_file() {
 Relay::Flow Relay::on_end(bool is_last) {
   const wire::End& end = reader_.end();
   if (is_last && reader_.is_kept() && !ended_ && to_send_.empty() && !plan_.more_body) keep_channel();
-  if (end.outcome == GATEHOUSE_COMPLETE) return answered(plan_.answers != nullptr ? OK : writer_->finish());
+  if (end.outcome == GATEHOUSE_COMPLETE) {
+    if (plan_.answers != nullptr) return answered(OK);
+    let_client_send();
+    return answered(delivery_.finish());
+  }
   if (end.outcome == GATEHOUSE_FAILED) {
     if (end.status == HTTP_SERVICE_UNAVAILABLE) ask_to_retry(r_);
     return answered(abort(end.status));
   }
   return cut(HTTP_INTERNAL_SERVER_ERROR);
+}
+
+// A client may read nothing before it has sent all of its body, which nobody wants any more.
+void Relay::let_client_send() {
+  char unwanted[16u << 10];
+  if (client_.is_stream()) return;  // its windows are its own
+  while (plan_.more_body && !body_->is_over() && delivery_.is_behind() && !client_deadline_.passed()) {
+    if (body_->read_now(unwanted, sizeof unwanted) != BodyReader::kNothing) continue;
+    pollfd socket = {client_.descriptor(), POLLIN | POLLOUT, 0};
+    if (poll(&socket, 1, client_deadline_.poll_timeout()) < 0 && errno != EINTR) return;
+    if ((socket.revents & ~POLLIN) != 0 && offer() == Flow::kOver) return;
+  }
 }
 
 // Before the client gets its answer, which may take long.
@@ -388,9 +486,10 @@ Relay::Flow Relay::answered(int status) {
 }
 
 // After the head, the client gets what there is before the connection is aborted, so that the same failure
-// looks the same however the frames happened to arrive.
+// looks the same however the frames happened to arrive; but a child that must end does not wait for a slow client.
 Relay::Flow Relay::cut(int status) {
-  if (reader_.has_head() && !writer_->flush()) return answered(OK);
+  const bool waits_for_client = delivery_.is_behind() && is_interrupted();
+  if (reader_.has_head() && !waits_for_client && !delivery_.flush()) return answered(OK);
   return answered(abort(status));
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 // One attempt at a request: its first part and the rest of its body to a worker, the worker's frames to the
-// client, both at the same time. Thread: the request's own.
+// client, both at the same time; neither waits for the other, nor for the client. Thread: the request's own.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include "module/answers.h"
 #include "module/brigade.h"
 #include "module/client_watch.h"
+#include "module/delivery.h"
 #include "module/httpd_api.h"
 #include "module/interruption.h"
 #include "module/kept_channels.h"
@@ -41,6 +42,9 @@ struct RelayPlan {
   std::vector<Answer>* answers = nullptr;                   // of a call, one for each function
   base::Deadline queue_deadline = base::Deadline::never();  // by which the application must be entered
   base::Micros timeout;                                     // of each wait for the worker
+  base::Micros client_timeout;                              // of each wait for the client to take bytes
+  SpoolLimits spool;                                        // of the response
+  Spool* body_spool = nullptr;                              // what is buffered of the body behind the first part
   KeptChannels* kept;                                       // where a channel goes whose thread stays with it
   WaitingCounts::Place* place = nullptr;                    // to be left when the application is entered
 };
@@ -69,10 +73,17 @@ class Relay {
  private:
   enum class Flow { kContinue, kOver };
   enum class Wait { kNo, kInCall };
+  struct Ready {  // what a wait has brought; -1: it failed
+    int count;
+    short channel;
+    short client;
+  };
 
   Flow step();
   bool may_wait_in_call() const;
-  int wait(short events);
+  Ready wait() const;
+  short channel_events() const;
+  short client_events() const;
   bool watches_client() const;
   Flow on_client_gone();
   void tell_client_gone();
@@ -84,8 +95,18 @@ class Relay {
   Flow on_silence();
   bool withdraw();
 
+  bool wants_body() const { return body_due_ && to_send_.empty(); }
   Flow send();
   Flow read_client();
+  bool is_body_buffered() const { return plan_.body_spool != nullptr && !plan_.body_spool->is_empty(); }
+  void send_body_file();
+  ssize_t next_body(char* into);
+  void send_body(std::size_t size);
+
+  Flow on_client(short events);
+  Flow offer();
+  bool is_to_ask_stream() const { return client_.is_stream() && delivery_.is_behind(); }
+  void let_client_send();
 
   Flow receive(Wait wait);
   Flow receive_frames(int flags, bool* dry);
@@ -116,9 +137,14 @@ class Relay {
   std::optional<wire::ReadSignal> read_signal_;  // while a request that is counted waits for its thread
   BodyReader* body_;
   ResponseWriter* writer_;
+  Delivery delivery_;
   ResponseReader reader_;
   ClientWatch client_;
-  base::Deadline deadline_ = base::Deadline::never();
+  base::Deadline deadline_ = base::Deadline::never();         // of the worker
+  base::Deadline client_deadline_ = base::Deadline::never();  // while the client is behind
+  base::Deadline body_deadline_ = base::Deadline::never();    // while the worker wants its body
+  base::Deadline ask_stream_ = base::Deadline::never();       // while a stream is behind: when to offer it more
+  base::Micros stream_look_{};
   base::Micros look_;         // until the next question whether the application was entered
   std::string_view to_send_;  // of the first part, later of body_frame_
   std::unique_ptr<char[]> body_frame_;
@@ -127,8 +153,9 @@ class Relay {
   bool silent_ = false;     // the last wait brought nothing
   bool ended_ = false;      // this direction of the channel is shut down: it cannot be kept
   bool entered_ = false;    // the kernel says that the worker has read all of the first part
-  bool body_due_ = false;   // the worker wants what the client still has of the body
-  bool unflushed_ = false;  // the writer holds something that the client should see
+  bool holds_body_;         // the worker has not got all of the body
+  bool body_due_ = false;   // and wants the rest of it
+  bool unflushed_ = false;  // there is something that the client should see
   Result result_ = Result::kAnswered;
   int status_ = OK;
 };

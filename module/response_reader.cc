@@ -72,6 +72,7 @@ ResponseReader::Event ResponseReader::on_frame() {
   switch (decoder_.header().type) {
     case FrameType::kStarted:
       started_ = true;
+      if (std::exchange(body_wanted_, true)) return refuse("the request body is asked for twice");
       return request_body_ == Body::kFollows ? Event::kStarted : refuse("nothing is held back of the request body");
     case FrameType::kDeclined:
       return Event::kDeclined;

@@ -81,6 +81,7 @@ class ResponseReader {
   bool head_request_;
   bool started_ = false;
   bool has_head_ = false;
+  bool body_wanted_ = false;
   std::size_t answers_wanted_ = 0;  // 0: it is no call
   std::vector<wire::Answer> answers_;
   base::Level log_level_ = base::Level::kError;

@@ -31,7 +31,7 @@
 
 namespace wire {
 
-inline constexpr std::uint16_t kProtocolVersion = 2;
+inline constexpr std::uint16_t kProtocolVersion = 3;
 inline constexpr std::size_t kFrameHeaderSize = 12;
 inline constexpr std::uint32_t kMaxBodyFrame = 1u << 20;     // payload of BODY, either way
 inline constexpr std::uint32_t kMaxRequestHead = 16u << 20;  // payload of a request HEAD
@@ -48,19 +48,21 @@ enum class FrameType : std::uint8_t {
   kRequestHead = 1,  // RequestHead; begins with the size of the first part, this frame's header included
   kBody = 2,         // both ways, never empty
   kBodyEnd = 3,      // the request body is complete
-  // worker to child
-  kStarted = 16,   // sent only when the child still holds body bytes back (flag kMoreBody of the head)
+  // worker to child, FILE both ways
+  kStarted = 16,   // once, and only when the child still holds body bytes back (flag kMoreBody of the head)
   kDeclined = 17,  // not entered, code is stale: send it again
   kResponseHead = 18,
-  kFile = 19,     // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body
-  kLog = 20,      // u8 level, text
-  kEnd = 21,      // see struct End: the request's last frame
+  kFile = 19,  // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body; a child's follows the first
+               // part at once
+  kLog = 20,   // u8 level, text
+  kEnd = 21,   // see struct End: the request's last frame
   kInterim = 22,  // InterimHead: a 1xx response ahead of the head
   kAnswers = 23   // to a call, in place of head and body: what each of its functions gave
 };
 
 enum FrameFlag : std::uint8_t {
   kMoreBody = 1,  // on kRequestHead: body frames follow after kStarted
+  kOnDemand = 2,  // on kRequestHead, with kMoreBody: kStarted is to be sent when the application reads
   kKept = 1       // on kEnd: the worker serves the next request on this channel, too
 };
 

@@ -19,13 +19,15 @@ struct FrameDecoder::Rule {
 };
 
 constexpr FrameDecoder::Rule FrameDecoder::kRules[] = {
-    {Sender::kChild, FrameType::kRequestHead, kFirst, kInBody, kMoreBody, 4, kMaxRequestHead},
+    {Sender::kChild, FrameType::kRequestHead, kFirst, kInBody, kMoreBody | kOnDemand, 4, kMaxRequestHead},
     {Sender::kChild, FrameType::kBody, kInBody, kInBody, 0, 1, kMaxBodyFrame},
+    {Sender::kChild, FrameType::kFile, kInBody, kInBody, 0, 16, 16},
     {Sender::kChild, FrameType::kBodyEnd, kInBody, kOver, 0, 0, 0},
     {Sender::kWorker, FrameType::kLog, kFirst, kFirst, 0, 1, kMaxLog},
     {Sender::kWorker, FrameType::kLog, kRunning, kRunning, 0, 1, kMaxLog},
     {Sender::kWorker, FrameType::kLog, kInBody, kInBody, 0, 1, kMaxLog},
-    {Sender::kWorker, FrameType::kStarted, kFirst, kRunning, 0, 0, 0},
+    {Sender::kWorker, FrameType::kStarted, kFirst | kRunning, kRunning, 0, 0, 0},
+    {Sender::kWorker, FrameType::kStarted, kInBody, kInBody, 0, 0, 0},
     {Sender::kWorker, FrameType::kDeclined, kFirst, kOver, 0, 0, 0},
     {Sender::kWorker, FrameType::kInterim, kFirst | kRunning, kRunning, 0, 6, kMaxResponseHead},
     {Sender::kWorker, FrameType::kResponseHead, kFirst | kRunning, kInBody, 0, 18, kMaxResponseHead},

@@ -105,14 +105,22 @@ constexpr GroupOption kOptions[] = {
     text("reload", Kind::kReload, &Spec::reload, kNow,
          "What a changed script means for requests: strict, they wait for the new code; rolling, the old code serves "
          "until the new one is ready."),
+    number(
+        "request-buffer-size", Kind::kBytes, &Spec::request_buffer_size, 65536, INT64_MAX, kNow,
+        "How much of a request body httpd reads, into a temporary file when it is more than 64 KiB, before a process "
+        "gets the request; 0 = 16 MiB."),
     seconds("request-timeout", &Spec::request_timeout, kNow,
             "How long a request may run, times 1 + ln(threads); 0 = for ever."),
-    number("response-buffer-size", Kind::kBytes, &Spec::response_buffer_size, 65536, INT_MAX, kLater,
-           "How much of a response is held for a slow client; 0 = the default."),
+    number("response-buffer-size", Kind::kBytes, &Spec::response_buffer_size, 65536, INT_MAX, kNow,
+           "How much of a response httpd holds in memory while its client is slow, before it uses a temporary file; "
+           "0 = 8 MiB."),
     number("response-flush-delay", Kind::kMilliseconds, &Spec::response_flush_delay, 0, INT_MAX, kNever,
            "Nothing: what an application hands over goes to the client at once."),
     seconds("response-socket-timeout", &Spec::response_socket_timeout, kNow,
             "How long a write of the response to the client may take; 0 = socket-timeout."),
+    number("response-spool-size", Kind::kBytes, &Spec::response_spool_size, 65536, INT64_MAX, kNow,
+           "How much more of it httpd holds in a temporary file, before the application waits for the client; 0 = 1 "
+           "GiB."),
     seconds("restart-interval", &Spec::restart_interval, kNow, "Age at which a process is replaced; 0 = never."),
     number("restart-jitter", Kind::kCount, &Spec::restart_jitter, 0, 100, kNow,
            "Percentage by which maximum-requests and restart-interval vary at random, so that processes are not "
@@ -137,6 +145,9 @@ constexpr GroupOption kOptions[] = {
     seconds("socket-timeout", &Spec::socket_timeout, kNow,
             "How long either side waits for the other during a request; 0 = httpd's Timeout."),
     text("socket-user", Kind::kName, &Spec::socket_user, kNever, "Nothing: there is no socket file."),
+    text("spool-directory", Kind::kDirectory, &Spec::spool_directory, kNow,
+         "Where httpd's temporary files for request bodies and for slow clients are; default: as httpd finds it, "
+         "TMPDIR or /tmp."),
     number("stack-size", Kind::kCount, &Spec::stack_size, 1, INT_MAX, kNow, "Stack of a thread, in bytes."),
     seconds("startup-timeout", &Spec::startup_timeout, kNow,
             "How long a process may take from its first request to the first one that enters an application; then it "

@@ -38,6 +38,8 @@ struct GroupSpec {
   std::int64_t stack_size = 0, switch_interval = 0, cpu_time_limit = 0, cpu_priority = 0;
   std::int64_t memory_limit = 0, virtual_memory_limit = 0;
   std::int64_t send_buffer_size = 0, receive_buffer_size = 0, header_buffer_size = 0, response_buffer_size = 0;
+  std::int64_t request_buffer_size = 0, response_spool_size = 0;
+  std::string spool_directory;
   std::string socket_user, script_user, script_group;
   std::string env_file, setenv;
   bool server_metrics = false;

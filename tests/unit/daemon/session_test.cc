@@ -352,6 +352,71 @@ TEST(Session, TheRestOfABodyFollowsAfterStarted) {
   heard_is("HEAD 200; BODY 300011; END 0 200; eof");
 }
 
+TEST(Session, ABodyOnDemandIsAskedForWhenTheApplicationReads) {
+  say(first_part("", wire::kMoreBody | wire::kOnDemand));
+  say(frame(FrameType::kBody, "abc") + frame(FrameType::kBodyEnd));
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    const Host host{request};
+    host.enter();
+    host.head();
+    host.body("x");
+    STRCMP_EQUAL("abc", host.read_all().c_str());
+  });
+  heard_is("HEAD 200; BODY x; STARTED; END 0 200; eof");
+}
+
+TEST(Session, ABodyOnDemandThatNobodyReadsIsNotAskedFor) {
+  say(first_part("", wire::kMoreBody | wire::kOnDemand));
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    const Host host{request};
+    host.enter();
+    host.head();
+    host.body("x");
+  });
+  heard_is("HEAD 200; BODY x; END 0 200; eof");
+}
+
+TEST(Session, ABufferedBodyIsReadFromItsFile) {
+  UniqueFd file(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  CHECK_EQUAL(21, pwrite(file.get(), "not this, this and no", 21, 0));
+  say(first_part(frame(FrameType::kBody, "first, "), wire::kMoreBody));
+  std::string frame_of_file;
+  wire::append_file({10, 4}, kRequest, &frame_of_file);
+  CHECK_TRUE(base::send_with_fd(child.get(), base::as_bytes(frame_of_file), file.get(), 0) > 0);
+  say(frame(FrameType::kBody, ", and last") + frame(FrameType::kBodyEnd));
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    Host{request}.enter();
+    STRCMP_EQUAL("first, ", Host{request}.read(100).c_str());
+    STRCMP_EQUAL("th", Host{request}.read(2).c_str());
+    STRCMP_EQUAL("is, and last", Host{request}.read_all().c_str());
+  });
+}
+
+TEST(Session, AFileOfTheBodyThatIsShorterThanAnnouncedIsAnError) {
+  UniqueFd file(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  CHECK_EQUAL(3, pwrite(file.get(), "abc", 3, 0));
+  say(first_part("", wire::kMoreBody));
+  std::string frame_of_file;
+  wire::append_file({0, 4}, kRequest, &frame_of_file);
+  CHECK_TRUE(base::send_with_fd(child.get(), base::as_bytes(frame_of_file), file.get(), 0) > 0);
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    Host{request}.enter();
+    STRCMP_EQUAL("abc!httpd's temporary file cannot be read", Host{request}.read_all().c_str());
+  });
+}
+
+TEST(Session, AFileOfTheBodyWithoutItsDescriptorIsGarbage) {
+  say(first_part("", wire::kMoreBody));
+  std::string frame_of_file;
+  wire::append_file({0, 4}, kRequest, &frame_of_file);
+  say(frame_of_file);
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    Host{request}.enter();
+    STRCMP_EQUAL("!httpd sent a malformed request body", Host{request}.read(10).c_str());
+  });
+  STRCMP_CONTAINS("GH0002", lines.c_str());
+}
+
 TEST(Session, ABodyThatComesByteByByteIsWhole) {
   say(first_part("", wire::kMoreBody));
   std::thread client([&] {

@@ -163,6 +163,7 @@ TEST(ResponseReader, StartedIsForRequestsWhoseBodyFollows) {
   are("garbage: nothing is held back of the request body", frame(wire::FrameType::kStarted));
   body_follows();
   are("started ", frame(wire::FrameType::kStarted));
+  are("garbage: the request body is asked for twice", frame(wire::FrameType::kStarted));
   CHECK_TRUE(reader.is_started());
 }
 

@@ -93,6 +93,14 @@ TEST(FrameCodec, ARequestComesOutInOrder) {
      from_child(frame(FrameType::kRequestHead, "head") + frame(FrameType::kBody, "abc") + frame(FrameType::kBodyEnd)));
 }
 
+TEST(FrameCodec, PartOfEitherBodyMayBeAFile) {
+  const std::string file = frame(FrameType::kFile, std::string(16, '\0'));
+  is("1[4] B(abc) 19[16] B(d) 3[0] over ",
+     from_child(frame(FrameType::kRequestHead, "head") + frame(FrameType::kBody, "abc") + file +
+                frame(FrameType::kBody, "d") + frame(FrameType::kBodyEnd)));
+  is("18[18] 19[16] 21[11] over ", from_worker(kHead + file + kEnd));
+}
+
 TEST(FrameCodec, LogLinesMayStandAnywhereBeforeTheEnd) {
   const std::string log = frame(FrameType::kLog, "\3x");
   is("20[2] 16[0] 20[2] 18[18] 20[2] B(b) 20[2] 21[11] over ",
@@ -182,7 +190,7 @@ TEST(FrameGarbage, ReservedBytes) {
 TEST(FrameGarbage, UnknownFlags) {
   for (int flags = 1; flags < 256; ++flags) {
     is("garbage: unknown flags", from_worker(frame(FrameType::kLog, "\3x", static_cast<std::uint8_t>(flags))));
-    if (flags != wire::kMoreBody)
+    if ((flags & ~(wire::kMoreBody | wire::kOnDemand)) != 0)
       is("garbage: unknown flags",
          from_child(frame(FrameType::kRequestHead, "head", static_cast<std::uint8_t>(flags))));
   }
@@ -204,6 +212,7 @@ TEST(FrameGarbage, ABodyBeforeTheHead) {
   is("garbage: a frame out of place", from_child(frame(FrameType::kBody, "x")));
   is("garbage: a frame out of place", from_child(frame(FrameType::kBodyEnd)));
   is("garbage: a frame out of place", from_worker(frame(FrameType::kFile, std::string(16, '\0'))));
+  is("garbage: a frame out of place", from_child(frame(FrameType::kFile, std::string(16, '\0'))));
 }
 
 TEST(FrameGarbage, ASecondHead) {
@@ -212,10 +221,14 @@ TEST(FrameGarbage, ASecondHead) {
   is("1[4] garbage: a frame out of place", from_child(head + head));
 }
 
-TEST(FrameGarbage, StartedTwiceOrLate) {
+TEST(FrameCodec, TheBodyMayBeAskedForAtAnyTimeBeforeTheEnd) {
   const std::string started = frame(FrameType::kStarted);
-  is("16[0] garbage: a frame out of place", from_worker(started + started));
-  is("18[18] garbage: a frame out of place", from_worker(kHead + started));
+  is("16[0] 18[18] 21[11] over ", from_worker(started + kHead + kEnd));
+  is("18[18] 16[0] B(abc) 21[11] over ", from_worker(kHead + started + frame(FrameType::kBody, "abc") + kEnd));
+}
+
+TEST(FrameGarbage, AStartedRequestIsNotDeclined) {
+  const std::string started = frame(FrameType::kStarted);
   is("16[0] garbage: a frame out of place", from_worker(started + frame(FrameType::kDeclined)));
 }
 

@@ -88,7 +88,7 @@ TEST_GROUP(Ticket){};
 
 TEST(Ticket, IsThirtyTwoBytes) {
   is("4748544b"
-     "02000000"
+     "03000000"
      "04030201"
      "00000000"
      "0700000000000000"
