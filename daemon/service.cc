@@ -27,6 +27,8 @@ namespace {
 using base::Deadline;
 using base::Message;
 
+void on_early_end(int) noexcept { _exit(0); }
+
 class Service {
  public:
   explicit Service(const WorkerInheritance& inheritance) : born_(inheritance) {}
@@ -49,6 +51,8 @@ class Service {
 // All of its signals are blocked still, and the zygote's handlers are of no use here.
 bool Service::prepare() {
   restore_default_signals();
+  // Until Python has handlers for them, there is nothing to be ended in order.
+  for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGXCPU}) signal(number, on_early_end);
   done_ = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   host_.size = sizeof host_;
   host_.context = this;
