@@ -114,10 +114,7 @@ def test_a_client_that_leaves_at_any_stage_leaves_nothing_behind(arena, row, err
     row.hold(f'failed of {traffic.done} other requests', len(traffic.failures()), at_most=0)
 
 
-LATER = pytest.mark.skip('until large bodies and answers are buffered')
-
-
-@pytest.mark.parametrize('what', ['heads', 'bodies', pytest.param('bodies after 80 KB', marks=LATER)])
+@pytest.mark.parametrize('what', ['heads', 'bodies', 'bodies after 80 KB'])
 @pytest.mark.row('F9')
 def test_clients_that_send_slowly_hold_nobody_up(arena, row, error_log, tmp_directory, what):
     httpd = arena(more=ROOM.format(32 * (4 + row.size.clients // 32)))
@@ -135,7 +132,6 @@ def test_clients_that_send_slowly_hold_nobody_up(arena, row, error_log, tmp_dire
     row.hold_p99('of others', during, trial.base, 2)
 
 
-@LATER
 @pytest.mark.row('F10')
 def test_clients_that_read_slowly_hold_nobody_up(arena, row, error_log, tmp_directory):
     httpd = arena(more=ROOM.format(32 * (4 + row.size.clients // 32)))
