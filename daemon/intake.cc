@@ -62,20 +62,23 @@ void Intake::requeue(int queue) {
 Intake::Taken Intake::take(wire::Ticket* ticket, int* channel) {
   for (;;) {
     epoll_event event{};
-    waiting_.fetch_add(1, std::memory_order_relaxed);
-    const int ready = epoll_wait(epoll_.get(), &event, 1, -1);
-    waiting_.fetch_sub(1, std::memory_order_relaxed);
-    if (closed_.load()) return Taken::kEnd;
-    if (ready <= 0) continue;
-    if (!is_queue(event.data.fd)) {
-      *channel = event.data.fd;
-      if (kept_.begin(*channel)) return Taken::kNext;
-      continue;
-    }
-    const Receipt receipt = receive_any(ticket, channel);
+    waiting_.fetch_add(1);
+    const int ready = closed_.load() ? 0 : epoll_wait(epoll_.get(), &event, 1, -1);
+    // Once closed, every thread that waited looks once: it may have been woken for a ticket, and nobody else was.
+    const bool is_over = closed_.load();
+    const bool looks = is_over || (ready > 0 && is_queue(event.data.fd));
+    const Receipt receipt = looks ? receive_any(ticket, channel) : Receipt::kNothing;
+    stop_waiting();
     if (receipt == Receipt::kTicket) return Taken::kTicket;
-    if (receipt == Receipt::kEnd) return Taken::kEnd;
+    if (receipt == Receipt::kEnd || is_over) return Taken::kEnd;
+    if (looks || ready <= 0) continue;
+    *channel = event.data.fd;
+    if (kept_.begin(*channel)) return Taken::kNext;
   }
+}
+
+void Intake::stop_waiting() {
+  if (waiting_.fetch_sub(1) == 1 && closed_.load()) leave_queues();
 }
 
 // Both queues end together, with the last httpd child: the lane's end is told by the other's.
@@ -150,17 +153,21 @@ void Intake::resume(Cause cause) {
 
 void Intake::close() {
   if (closed_.exchange(true)) return;
-  {
-    // The set watches what the number stands for now, and would go on doing so.
-    const base::MutexLock lock(place_);
-    for (const int queue : {queues_.normal, queues_.priority}) {
-      if (queue < 0) continue;
-      watch_not(queue);
-      put_over(dead_end_.get(), queue);
-    }
-  }
   eventfd_write(stop_.get(), 1);
   kept_.stop();
+  if (waiting_.load() == 0) leave_queues();
+}
+
+// No thread waits, so that the kernel wakes none of ours for a ticket any more.
+void Intake::leave_queues() {
+  if (left_.exchange(true)) return;
+  // The set watches what the number stands for now, and would go on doing so.
+  const base::MutexLock lock(place_);
+  for (const int queue : {queues_.normal, queues_.priority}) {
+    if (queue < 0) continue;
+    watch_not(queue);
+    put_over(dead_end_.get(), queue);
+  }
 }
 
 void Intake::close_after_fork() {

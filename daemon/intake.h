@@ -51,8 +51,8 @@ class Intake {
   // The end of this cause. Nothing after close().
   void resume(Cause cause);
 
-  // Leaves the queue: every take(), waiting or to come, returns kEnd unless it has something already; idle channels are
-  // closed. Any thread, any number of times.
+  // Leaves the queue: every take(), waiting or to come, returns kEnd, or a last ticket for which it may have been
+  // woken; idle channels are closed. Any thread, any number of times.
   void close();
 
   // In a process that the application forked: lets go of the queue and of every kept channel. Async-signal-safe.
@@ -72,6 +72,8 @@ class Intake {
   bool watch(int queue);
   void watch_not(int queue);
   void requeue(int queue);
+  void stop_waiting();
+  void leave_queues();
   enum class Receipt { kTicket, kNothing, kEnd };
   Receipt receive_any(wire::Ticket* ticket, int* channel);
   Receipt receive_ticket(int queue, wire::Ticket* ticket, int* channel);
@@ -88,6 +90,7 @@ class Intake {
   unsigned paused_ GH_GUARDED_BY(place_) = 0;  // a bit for each cause
   std::atomic<std::size_t> waiting_ = 0;
   std::atomic<bool> closed_ = false;
+  std::atomic<bool> left_ = false;
 };
 
 }  // namespace gatehoused
