@@ -260,6 +260,12 @@ bool Session::receive_first_frame() {
     return false;
   }
   const ssize_t received = ready < 0 ? -1 : base::receive_with_fd(channel_, after_body_, &body_file_, MSG_DONTWAIT);
+  if (received < 0 && errno == EBADMSG) {
+    base::log(Message::kOutOfDescriptors, "worker %d had none for the file that holds the body of a request",
+              static_cast<int>(getpid()));
+    read_failed("no descriptor was free for the file that holds it");
+    return false;
+  }
   if (received <= 0) {
     gone_ = true;
     read_failed(kBodyCut);
