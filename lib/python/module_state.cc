@@ -33,8 +33,9 @@ PyModuleDef apache_definition = {PyModuleDef_HEAD_INIT,
                                  nullptr,
                                  nullptr};
 
-// Runs once in each interpreter. layers, home, switch_interval, mod_wsgi, Log and before_fork are given. An installed
-// package mod_wsgi lends its submodules to the built-in module of that name.
+// Runs once in each interpreter. layers, home, switch_interval, mod_wsgi, Log, before_fork and takes_apache are given.
+// An installed package mod_wsgi lends its submodules to the built-in module of that name; in httpd's children a user's
+// own module apache gets what the built-in one has.
 constexpr const char* kPrepare = R"(
 import _frozen_importlib_external, _signal, io, os, site, sys, threading, traceback
 for layer in layers:
@@ -50,6 +51,14 @@ package = _frozen_importlib_external.PathFinder.find_spec('mod_wsgi')
 if package is not None and package.origin and package.submodule_search_locations:
     mod_wsgi.__path__ = list(package.submodule_search_locations)
 os.register_at_fork(before=before_fork)
+if takes_apache and _frozen_importlib_external.PathFinder.find_spec('apache') is not None:
+    own = sys.modules.pop('apache')
+    try:
+        import apache
+        vars(apache).update((name, value) for name, value in vars(own).items() if not name.startswith('__'))
+    except Exception:
+        traceback.print_exc()
+        sys.modules['apache'] = own
 )";
 
 // os.fork() and multiprocessing in an application.
@@ -177,7 +186,8 @@ bool ModuleState::prepare(Attached&, const wsgi::InterpreterSettings& settings) 
       !set_item(names, "switch_interval",
                 Ref::steal(PyFloat_FromDouble(static_cast<double>(settings.switch_interval_us) / 1e6))) ||
       !set_item(names, "Log", log_type) || !set_item(names, "mod_wsgi", mod_wsgi) ||
-      !set_item(names, "before_fork", hook))
+      !set_item(names, "before_fork", hook) ||
+      !set_item(names, "takes_apache", Borrowed(Runtime::get().settings().process_group.empty() ? Py_True : Py_False)))
     return false;
   return static_cast<bool>(Ref::steal(PyRun_String(kPrepare, Py_file_input, names.get(), names.get())));
 }

@@ -41,6 +41,27 @@ def test_there_are_no_metrics_unless_somebody_records(lasting):
     assert (told['metrics'], told['server_metrics']) == (None, None)
 
 
+def test_an_own_module_apache_is_the_base_in_embedded_mode(server, tmp_directory):
+    (tmp_directory / 'apache.py').write_text("own = 'mine'\nversion = None\n")
+    (tmp_directory / 'app.wsgi').write_text(
+        'import apache\n'
+        'def application(environ, start_response):\n'
+        '    start_response("200 OK", [])\n'
+        '    return [repr((getattr(apache, "own", None), apache.version[0])).encode()]\n')
+    httpd = server(f'WSGIPythonPath {tmp_directory}\nWSGIDaemonProcess one python-path={tmp_directory}\n'
+                   f'WSGIScriptAlias /embedded {tmp_directory}/app.wsgi process-group=%{{GLOBAL}}\n'
+                   f'WSGIScriptAlias /daemon {tmp_directory}/app.wsgi process-group=one\n')
+    assert httpd.get('/embedded').text == "('mine', 2)"
+    assert httpd.get('/daemon').text == '(None, 2)'
+
+
+def test_an_own_module_apache_that_fails_leaves_the_built_in_one(server, tmp_directory, error_log):
+    (tmp_directory / 'apache.py').write_text('1 / 0\n')
+    httpd = server(f'WSGIPythonPath {tmp_directory}\nWSGIScriptAlias / ${{APPS}}/python_api.wsgi\n', 'prefork')
+    assert httpd.get('/').status == 200
+    error_log.allow('ZeroDivisionError|Traceback|  ')
+
+
 def test_log_records_keep_their_level(server, error_log):
     httpd = server('LogLevel wsgi:info\nWSGIDaemonProcess one\n'
                    'WSGIScriptAlias /embedded ${APPS}/python_api.wsgi\n'
