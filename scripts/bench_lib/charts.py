@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import chart, memory, scaling, syscalls
+from . import chart, latency, memory, scaling, syscalls
 
-DRAW = {"jobs": chart.draw, "syscalls": syscalls.draw, "scaling": scaling.draw, "memory": memory.draw}
+DRAW = {"jobs": chart.draw, "syscalls": syscalls.draw, "scaling": scaling.draw, "memory": memory.draw,
+        "latency": latency.draw}
 
 
 def draw(document: Mapping[str, object]) -> str:

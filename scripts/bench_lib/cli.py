@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from . import charts, figures, memory, peers, report, scaling, syscalls
+from . import charts, figures, latency, memory, peers, report, scaling, syscalls
 from .jobs import JOBS, Job, Layout
 from .measure import Row, Run, Settings
 from .tables import aligned
@@ -58,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
     instead = out.add_mutually_exclusive_group()
     instead.add_argument("--syscalls", action="store_true", help="count system calls a request instead, by process")
     instead.add_argument("--scaling", action="store_true", help="measure over connections, and over processes, instead")
+    instead.add_argument("--latency", action="store_true",
+                         help="measure how long a streamed piece and new code take instead")
     instead.add_argument("--memory", action="store_true", help="measure memory of Django's processes instead")
     instead.add_argument("--figures", nargs="?", type=pathlib.Path, const=figures.FOLDER, metavar="FOLDER",
                          help="do all of it and write charts and tables into docs/performance, or FOLDER")
@@ -110,6 +112,12 @@ def _memory(_options: argparse.Namespace, _jobs: list[Job]) -> Document:
     return document
 
 
+def _latency(options: argparse.Namespace, _jobs: list[Job]) -> Document:
+    document = latency.measure(options.targets)
+    print(aligned(latency.table(document)))
+    return document
+
+
 def _figures(options: argparse.Namespace, jobs: list[Job]) -> list[Document]:
     """All documents that the figures are made of, each as by its own command, and written when it is there."""
     ours = [target for target in TARGETS if target.name in figures.SYSCALL_TARGETS]
@@ -117,7 +125,8 @@ def _figures(options: argparse.Namespace, jobs: list[Job]) -> list[Document]:
     documents: list[Document] = []
     parts: tuple[Callable[[], Document], ...] = (
         lambda: _bench(options, jobs), lambda: syscalls.measure(options.targets or ours, few),
-        lambda: _scaling(options, jobs), lambda: _memory(options, jobs))
+        lambda: _scaling(options, jobs), lambda: _latency(argparse.Namespace(targets=None), jobs),
+        lambda: _memory(options, jobs))
     for part in parts:
         documents.append(part())
         figures.write(options.figures, documents)
@@ -127,7 +136,8 @@ def _figures(options: argparse.Namespace, jobs: list[Job]) -> list[Document]:
 def _measured(options: argparse.Namespace, jobs: list[Job]) -> list[Document]:
     if options.figures:
         return _figures(options, jobs)
-    one = _syscalls if options.syscalls else _scaling if options.scaling else _memory if options.memory else _bench
+    kinds = ((options.syscalls, _syscalls), (options.scaling, _scaling), (options.latency, _latency), (options.memory, _memory))
+    one = next((measure for chosen, measure in kinds if chosen), _bench)
     return [one(options, jobs)]
 
 
@@ -162,8 +172,8 @@ def main(argv: list[str]) -> int:
     options = arguments.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     jobs = _chosen(options.jobs, arguments)
-    if options.jobs and (options.scaling or options.memory):
-        arguments.error("--scaling and --memory have jobs of their own: leave the names out")
+    if options.jobs and (options.scaling or options.latency or options.memory):
+        arguments.error("--scaling, --latency and --memory have jobs of their own: leave the names out")
     if options.targets and options.memory:
         arguments.error("--memory has targets of its own: leave --targets out")
     if options.figures and options.svg:

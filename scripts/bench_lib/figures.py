@@ -6,7 +6,7 @@ import json
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from . import charts, memory, peers, scaling, svg, syscalls
+from . import charts, latency, memory, peers, scaling, svg, syscalls
 from .tables import Table, markdown
 
 FOLDER = peers.ROOT / "docs" / "performance"
@@ -52,6 +52,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], Iterator[tuple[str, Table]]]
     "jobs": ("Every job", _jobs),
     "syscalls": ("System calls", lambda document: iter([("System calls per request", syscalls.table(document))])),
     "scaling": ("Scaling", scaling.tables),
+    "latency": ("Latency", lambda document: iter([("Milliseconds", latency.table(document))])),
     "memory": ("Memory", lambda document: iter([("Millions of bytes", memory.table(document))])),
 }
 

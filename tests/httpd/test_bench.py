@@ -36,6 +36,10 @@ DOCUMENTS = {
     'scaling': {**STAMP, 'series': [{'axis': 'connections', 'job': 'hello', 'what': '', 'points':
                                      [row('daemon', at=at) for at in (1, 8)] + [row('mod_wsgi-daemon', at=1),
                                       row('mod_wsgi-daemon', at=8, state='FAILED: 1 requests')]}]},
+    'latency': {**STAMP, 'pieces': 50, 'touches': 7, 'rows': [
+        {'target': 'daemon', 'state': 'ok', 'piece_ms': [0.12, 0.4], 'touch_ms': [25.0, 31.5]},
+        {'target': 'uwsgi', 'state': 'ok', 'piece_ms': [0.5, 1.25], 'touch_ms': None},
+        {'target': 'mod_wsgi-daemon', 'state': 'FAILED: no', 'piece_ms': None, 'touch_ms': None}]},
     'memory': {**STAMP, 'django': '5.2', 'processes': 8, 'threads': 5, 'requests': 50, 'rows': [
         {'target': 'preload-on', 'state': 'ok', 'private_mb': 9.9, 'pss_mb': 13.1, 'server_pss_mb': 127.7}]},
 }
@@ -112,7 +116,7 @@ def test_the_page_says_where_figures_come_from_and_how_busy_others_were(tmp_path
         assert part in page, part
     assert page.index('| daemon |') < page.index('| granian (context) |')
     assert sorted(file.name for file in tmp_path.iterdir()) == [
-        'figures.json', 'figures.md', 'jobs.svg', 'memory.svg', 'scaling.svg', 'syscalls.svg']
+        'figures.json', 'figures.md', 'jobs.svg', 'latency.svg', 'memory.svg', 'scaling.svg', 'syscalls.svg']
     assert [kind['kind'] for kind in json.loads((tmp_path / 'figures.json').read_text())] == list(figures.SECTIONS)
 
 

@@ -86,6 +86,21 @@ def stream100(environ, start_response):
         yield PIECE
 
 
+def pieces(environ, start_response):
+    """Each line says when it was yielded."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    for _ in range(50):
+        time.sleep(0.010)
+        yield b"stamp %d\r\n" % time.monotonic_ns()
+
+
+LOADED = b"%d\n" % time.monotonic_ns()
+
+
+def loaded(environ, start_response):
+    return plain(start_response, LOADED)
+
+
 def sleep20(environ, start_response):
     time.sleep(0.020)
     return plain(start_response, HELLO)
@@ -106,7 +121,7 @@ def about(environ, start_response):
 JOBS = {
     "/hello": hello, "/page20k": page20k, "/environ": environ_json, "/upload1k": upload, "/upload1m": upload,
     "/memory10m": memory10m, "/file10m": file10m, "/stream100": stream100, "/sleep20": sleep20, "/cpu2": cpu2,
-    "/about": about,
+    "/about": about, "/pieces": pieces, "/loaded": loaded,
 }
 
 
