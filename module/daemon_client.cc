@@ -32,7 +32,7 @@ constexpr int kMaxDeclined = 1000;  // workers that have stale code; each says s
 constexpr std::size_t kMostOnKept = 96u << 10;
 // For a size of 0. Most responses of slow clients stay in memory; those that do not should be no danger to a disk.
 constexpr std::int64_t kRequestBuffer = 16 << 20;
-constexpr std::int64_t kResponseBuffer = 8 << 20;
+constexpr std::int64_t kResponseBuffer = 4 << 20;
 constexpr std::int64_t kResponseSpool = 1 << 30;
 // The queue's socket says POLLOUT only when three quarters of it are empty; a place may be free before.
 constexpr Micros kRetryQueue = std::chrono::milliseconds(20);

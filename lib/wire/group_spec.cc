@@ -113,7 +113,7 @@ constexpr GroupOption kOptions[] = {
             "How long a request may run, times 1 + ln(threads); 0 = for ever."),
     number("response-buffer-size", Kind::kBytes, &Spec::response_buffer_size, 65536, INT_MAX, kNow,
            "How much of a response httpd holds in memory while its client is slow, before it uses a temporary file; "
-           "0 = 8 MiB."),
+           "0 = 4 MiB."),
     number("response-flush-delay", Kind::kMilliseconds, &Spec::response_flush_delay, 0, INT_MAX, kNever,
            "Nothing: what an application hands over goes to the client at once."),
     seconds("response-socket-timeout", &Spec::response_socket_timeout, kNow,

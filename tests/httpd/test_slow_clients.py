@@ -118,8 +118,9 @@ def test_a_client_that_keeps_up_gets_each_piece_at_once_and_needs_no_file(start,
         assert b'first' in read_some(connection)
         (tmp_directory / 'go').touch()
         assert b'second' in read_some(connection)
-    response = httpd.get(f'/produce?size={30 * MIB}')
-    assert response.complete and response.body == expected(30 * MIB)
+    # As much as the memory holds: how far the application gets ahead on a loopback is chance.
+    response = httpd.get(f'/produce?size={3 * MIB}')
+    assert response.complete and response.body == expected(3 * MIB)
 
 
 def read_some(connection):
