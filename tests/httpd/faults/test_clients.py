@@ -152,7 +152,7 @@ def test_clients_that_read_slowly_hold_nobody_up(arena, row, error_log, tmp_dire
 @pytest.mark.row('F14')
 @pytest.mark.parametrize('framing', ['length', 'chunked'])
 def test_a_huge_body_takes_no_memory(arena, row, framing):
-    httpd = arena(more='WSGIChunkedRequest On\n', processes=1)
+    httpd = arena(more='WSGIChunkedRequest On\nLimitRequestBody 0\n', processes=1)
     assert httpd.get('/hello').status == 200
     block = b'x' * (1 << 20)
     blocks = row.size.bytes >> 20

@@ -66,7 +66,7 @@ def test_graceful_restarts_lose_nothing(token_site, row, error_log, tmp_director
 
 @pytest.mark.row('F21')
 def test_long_requests_and_streams_outlast_deploys_and_restarts(token_site, row, error_log, tmp_directory):
-    site = token_site()
+    site = token_site(options='socket-timeout=60')
     site.write_text(LONG)
     error_log.allow(RESTARTS)
     httpd = site.server
