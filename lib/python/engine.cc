@@ -140,15 +140,6 @@ void on_announce(gatehouse_end end, const char* reason) noexcept {
   if (end == GATEHOUSE_ENDS_NOW) telemetry->stopped();
 }
 
-// "3.12.1" of "3.12.1 (main, ...) [GCC ...]".
-const char* python_version() {
-  static char version[32];
-  const char* text = Py_GetVersion();
-  const std::size_t size = std::min(std::strcspn(text, " +"), sizeof version - 1);
-  std::memcpy(version, text, size);
-  return version;
-}
-
 constinit gatehouse_engine_table table = {sizeof(gatehouse_engine_table),
                                           GATEHOUSE_ENGINE_ABI,
                                           nullptr,

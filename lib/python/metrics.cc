@@ -24,8 +24,6 @@ using wsgi::ThreadUse;
 
 std::atomic<Metrics::Recording*> first_recording = nullptr;
 
-std::int64_t micros(const timeval& time) { return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; }
-
 RequestSample sample_of(const Request& request, const RequestMeter& meter, std::uint32_t status) {
   RequestSample sample;
   set_phases(&sample, request.abi(), meter.application_start_us, meter.application_finish_us);
@@ -37,8 +35,7 @@ RequestSample sample_of(const Request& request, const RequestMeter& meter, std::
   set(RequestPhase::kOutputWrite, meter.output_us);
   sample.started_us = meter.started_us;
   sample.ended_us = base::now().count();
-  sample.cpu_us = micros(meter.cpu_finish.ru_utime) - micros(meter.cpu_start.ru_utime) +
-                  micros(meter.cpu_finish.ru_stime) - micros(meter.cpu_start.ru_stime);
+  sample.cpu_us = meter.cpu_user_us() + meter.cpu_system_us();
   sample.gil_waits = meter.gil.count;
   sample.input_bytes = meter.input_bytes;
   sample.input_reads = meter.input_reads;
@@ -64,7 +61,7 @@ constexpr PhaseName kPhaseNames[] = {
 // A list of one value for each of the expected threads.
 template <typename Make>
 Ref thread_list(const RequestReading& reading, Make make) {
-  const std::size_t count = reading.threads.size() - 1;
+  const std::size_t count = reading.expected_threads();
   Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(count)));
   for (std::size_t i = 0; list && i < count; ++i) {
     PyObject* value = make(reading.threads[i]);
@@ -102,19 +99,11 @@ void put_phase(DictBuilder* dict, const PhaseName& entry, const wsgi::PhaseTimes
 }
 
 void put_threads(DictBuilder* dict, const RequestReading& reading) {
-  std::int64_t busy_us = 0;
-  std::uint64_t started = 0, active = 0;
-  for (const ThreadUse& use : reading.threads) {
-    busy_us += use.busy_us;
-    started += use.started ? 1 : 0;
-    active += use.active ? 1 : 0;
-  }
-  const std::size_t most = reading.threads.size() - 1;
-  const double capacity = static_cast<double>(reading.period_us) * static_cast<double>(most);
-  dict->put_count("request_threads_maximum", most);
-  dict->put_count("request_threads_started", started);
-  dict->put_count("request_threads_active", active);
-  dict->put_float("capacity_utilization", capacity > 0 ? static_cast<double>(busy_us) / capacity : 0.0);
+  const wsgi::ThreadSums sums = reading.sums();
+  dict->put_count("request_threads_maximum", reading.expected_threads());
+  dict->put_count("request_threads_started", sums.started);
+  dict->put_count("request_threads_active", sums.active);
+  dict->put_float("capacity_utilization", reading.capacity_utilization());
   Ref completed = thread_list(reading, [](const ThreadUse& use) { return PyLong_FromUnsignedLongLong(use.completed); });
   dict->put("request_threads_completed", completed);
   dict->put("request_threads_buckets", completed);
@@ -184,8 +173,7 @@ void record_begin(const Request& request, RequestMeter& meter) {
 void record_end(const Request& request, RequestMeter& meter, std::uint32_t status) {
   const RequestSample sample = sample_of(request, meter, status);
   if (Telemetry* telemetry = Telemetry::get())
-    telemetry->record_end(request.abi(), sample, micros(meter.cpu_finish.ru_stime) - micros(meter.cpu_start.ru_stime),
-                          &meter.watched);
+    telemetry->record_end(request.abi(), sample, meter.cpu_system_us(), &meter.watched);
   for (Metrics::Recording* one = first_recording.load(std::memory_order_acquire); one != nullptr; one = one->next)
     one->recorder.end(request.abi().thread_id, sample);
 }
@@ -259,15 +247,10 @@ Ref Metrics::process_metrics() const {
   const std::int64_t started_us = Runtime::get().started_us();
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::uint64_t completed = 0, active = 0;
-  std::int64_t busy_us = 0, running = 0;
+  const wsgi::ThreadSums sums = reading.sums();
   Ref threads = Ref::steal(PyList_New(0));
   for (const ThreadUse& use : reading.threads) {
-    completed += use.all_completed;
-    busy_us += use.all_busy_us;
-    active += use.active ? 1 : 0;
     if (!use.started) continue;
-    ++running;
     DictBuilder thread;
     thread.put_int("thread_id", use.thread_id);
     thread.put_count("request_count", use.all_completed);
@@ -276,8 +259,8 @@ Ref Metrics::process_metrics() const {
   }
   DictBuilder dict;
   dict.put_int("pid", getpid());
-  dict.put_count("request_count", completed);
-  dict.put_seconds("request_busy_time", busy_us);
+  dict.put_count("request_count", sums.all_completed);
+  dict.put_seconds("request_busy_time", sums.all_busy_us);
   put_memory(&dict, usage);
   dict.put_seconds("cpu_user_time", micros(usage.ru_utime));
   dict.put_seconds("cpu_system_time", micros(usage.ru_stime));
@@ -285,8 +268,8 @@ Ref Metrics::process_metrics() const {
   dict.put_seconds("restart_time", started_us);
   dict.put_seconds("current_time", now_us);
   dict.put_int("running_time", (now_us - started_us) / 1'000'000);
-  dict.put_int("request_threads", running);
-  dict.put_count("active_requests", active);
+  dict.put_count("request_threads", sums.started);
+  dict.put_count("active_requests", sums.active);
   dict.put("threads", threads);
   return dict.take();
 }

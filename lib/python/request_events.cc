@@ -27,10 +27,6 @@ void put_origin(DictBuilder* payload, const gatehouse_request& abi) {
   payload->put_seconds("daemon_start", abi.daemon_start_us);
 }
 
-std::int64_t micros(const timeval& start, const timeval& end) {
-  return (std::int64_t{end.tv_sec} - start.tv_sec) * 1'000'000 + (end.tv_usec - start.tv_usec);
-}
-
 }  // namespace
 
 Ref publish_request_started(Attached& attached, Request& request, Borrowed application, Borrowed environ) {
@@ -76,8 +72,8 @@ void publish_request_exception(Attached& attached, Request& request, Borrowed ex
 void publish_request_finished(Attached& attached, Request& request, std::uint32_t status) {
   const RequestMeter* meter = request.meter();
   if (!events_of(request).has_subscribers() || meter == nullptr) return;
-  const std::int64_t user = micros(meter->cpu_start.ru_utime, meter->cpu_finish.ru_utime);
-  const std::int64_t system = micros(meter->cpu_start.ru_stime, meter->cpu_finish.ru_stime);
+  const std::int64_t user = meter->cpu_user_us();
+  const std::int64_t system = meter->cpu_system_us();
   DictBuilder payload = payload_of(request);
   put_origin(&payload, request.abi());
   payload.put_seconds("application_start", meter->application_start_us);

@@ -14,6 +14,8 @@
 
 namespace python {
 
+inline std::int64_t micros(const timeval& time) { return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; }
+
 struct RequestMeter {
   GilWait gil;
   std::int64_t started_us = 0;            // monotonic: the engine got the request
@@ -30,6 +32,8 @@ struct RequestMeter {
   WatchedRequest watched;
 
   std::int64_t application_us() const { return application_finish_us - application_start_us; }
+  std::int64_t cpu_user_us() const { return micros(cpu_finish.ru_utime) - micros(cpu_start.ru_utime); }
+  std::int64_t cpu_system_us() const { return micros(cpu_finish.ru_stime) - micros(cpu_start.ru_stime); }
 };
 
 // Adds the time of a scope to *total, unless that is nullptr.

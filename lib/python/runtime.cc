@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/log.h"
 #include "base/posix.h"
@@ -110,6 +111,14 @@ Settings settings_of(const gatehouse_python& python) {
 
 }  // namespace
 
+const char* python_version() {
+  static char version[32];
+  const char* text = Py_GetVersion();
+  const std::size_t size = std::min(std::strcspn(text, " +"), sizeof version - 1);
+  std::memcpy(version, text, size);
+  return version;
+}
+
 Runtime& Runtime::get() { return *runtime; }
 
 base::Status Runtime::start(const gatehouse_python& python, const gatehouse_host& host) {
@@ -152,7 +161,7 @@ void Runtime::begin_telemetry() {
   wsgi::TelemetryIdentity identity;
   identity.version =
       std::to_string(kVersion[0]) + "." + std::to_string(kVersion[1]) + "." + std::to_string(kVersion[2]);
-  identity.python_version = std::string(Py_GetVersion()).substr(0, std::string_view(Py_GetVersion()).find(' '));
+  identity.python_version = python_version();
   if (server != nullptr && server->version != nullptr)
     identity.httpd_version = std::string("Apache/") + server->version;
   if (server != nullptr) identity.mpm_name = string_or_empty(server->mpm_name);

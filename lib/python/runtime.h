@@ -37,6 +37,9 @@ struct Settings {
   wsgi::TelemetrySettings telemetry;
 };
 
+// "3.12.1" of "3.12.1 (main, ...) [GCC ...]": of the libpython that is loaded. A string.
+const char* python_version();
+
 class Runtime {
  public:
   // The process's only one; start() must have been called.

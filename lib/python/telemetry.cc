@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "python/interpreter.h"
+#include "python/request_meter.h"
 
 namespace python {
 namespace {
@@ -24,8 +25,6 @@ namespace {
 using wsgi::Datagram;
 using wsgi::TelemetryField;
 using wsgi::TelemetryKind;
-
-std::int64_t micros(const timeval& time) { return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; }
 
 // Calls act at the end of each interval, for good.
 template <typename Act>
@@ -96,7 +95,7 @@ void* Telemetry::on_gc_reader(void* self) noexcept {
 }
 
 void Telemetry::record_begin(const gatehouse_request& abi, const RequestMeter& meter, WatchedRequest* watched) {
-  recorder_.begin(abi.thread_id, base::now().count());
+  recorder_.begin(abi.thread_id, meter.started_us);
   if (slow_ != nullptr) slow_->begin(abi, meter, watched);
 }
 
@@ -143,19 +142,13 @@ void Telemetry::read_gc() {
   }
 }
 
-std::pair<std::uint64_t, std::uint64_t> Telemetry::recorder_state() {
-  std::pair<std::uint64_t, std::uint64_t> state{0, 0};
-  for (const wsgi::ThreadUse& thread :
-       recorder_.read(wsgi::RequestRecorder::Reading::kLook, base::now().count()).threads) {
-    state.first += thread.active ? 1 : 0;
-    state.second += thread.all_completed;
-  }
-  return state;
+wsgi::ThreadSums Telemetry::sums() {
+  return recorder_.read(wsgi::RequestRecorder::Reading::kLook, base::now().count()).sums();
 }
 
 void Telemetry::stopping(std::string_view reason) {
   if (is_stopping_.exchange(true)) return;
-  const std::uint64_t under_way = recorder_state().first;
+  const std::uint64_t under_way = sums().active;
   send(TelemetryKind::kStopping, [&](Datagram* datagram) {
     datagram->put_text(TelemetryField::kHostname, identity_.hostname);
     datagram->put_text(TelemetryField::kProcessGroup, identity_.process_group);
@@ -168,15 +161,15 @@ void Telemetry::stopping(std::string_view reason) {
 void Telemetry::stopped() {
   if (is_stopped_.exchange(true)) return;
   report();
-  const auto [under_way, completed] = recorder_state();
+  const wsgi::ThreadSums last = sums();
   send(TelemetryKind::kStopped, [&](Datagram* datagram) {
     datagram->put_text(TelemetryField::kHostname, identity_.hostname);
     datagram->put_text(TelemetryField::kProcessGroup, identity_.process_group);
     datagram->put_count(TelemetryField::kParentPid, static_cast<std::uint64_t>(settings_.httpd_pid));
     datagram->put_seconds(TelemetryField::kUptime, (base::now() - began_).count());
-    datagram->put_count(TelemetryField::kLifetimeRequests, completed);
-    datagram->put_count(TelemetryField::kActiveAtExit, under_way);
-    datagram->put_count(TelemetryField::kGracefulDrain, under_way == 0 ? 1 : 0);
+    datagram->put_count(TelemetryField::kLifetimeRequests, last.all_completed);
+    datagram->put_count(TelemetryField::kActiveAtExit, last.active);
+    datagram->put_count(TelemetryField::kGracefulDrain, last.active == 0 ? 1 : 0);
   });
 }
 

@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "base/mutex.h"
 #include "base/posix.h"
@@ -52,7 +51,7 @@ class Telemetry {
   template <typename Put>
   void send(wsgi::TelemetryKind kind, Put put);
   void send_bytes(std::string_view bytes);
-  std::pair<std::uint64_t, std::uint64_t> recorder_state();  // requests under way, and completed since the beginning
+  wsgi::ThreadSums sums();
 
   static std::atomic<Telemetry*> current_;
 

@@ -55,6 +55,23 @@ void RequestTotals::add(const RequestTotals& other) {
   for (std::size_t i = 0; i < statuses.size(); ++i) statuses[i] += other.statuses[i];
 }
 
+ThreadSums RequestReading::sums() const {
+  ThreadSums sums;
+  for (const ThreadUse& use : threads) {
+    sums.started += use.started ? 1 : 0;
+    sums.active += use.active ? 1 : 0;
+    sums.busy_us += use.busy_us;
+    sums.all_completed += use.all_completed;
+    sums.all_busy_us += use.all_busy_us;
+  }
+  return sums;
+}
+
+double RequestReading::capacity_utilization() const {
+  const double capacity = static_cast<double>(period_us) * static_cast<double>(expected_threads());
+  return capacity > 0 ? static_cast<double>(sums().busy_us) / capacity : 0;
+}
+
 RequestRecorder::RequestRecorder(std::size_t threads, std::int64_t now_us)
     : size_(threads + 1), places_(std::make_unique<Place[]>(size_)) {
   restart(now_us);

@@ -84,10 +84,24 @@ struct ThreadUse {
   std::int64_t all_busy_us = 0;
 };
 
+// Over all threads.
+struct ThreadSums {
+  std::uint64_t started = 0;
+  std::uint64_t active = 0;
+  std::int64_t busy_us = 0;
+  std::uint64_t all_completed = 0;
+  std::int64_t all_busy_us = 0;
+};
+
 struct RequestReading {
   std::int64_t period_us = 0;
   RequestTotals totals;
   std::vector<ThreadUse> threads;  // by number; the last is all threads beyond the expected ones
+
+  std::size_t expected_threads() const { return threads.size() - 1; }
+  ThreadSums sums() const;
+  // Of the time that the expected threads had, what requests took; 0 without any.
+  double capacity_utilization() const;
 };
 
 // Counters of one reader. Threads never wait for each other: a thread's lock is taken by itself and the reader.

@@ -37,21 +37,13 @@ void put_phases(Datagram* datagram, const RequestTotals& totals, bool in_daemon)
 
 // The last of the reading's threads is those beyond the expected ones; it is in the sums only.
 void put_threads(Datagram* datagram, const RequestReading& reading) {
-  const std::size_t expected = reading.threads.size() - 1;
-  std::int64_t busy_us = 0;
-  std::uint64_t started = 0, active = 0;
-  for (const ThreadUse& thread : reading.threads) {
-    busy_us += thread.busy_us;
-    started += thread.started ? 1 : 0;
-    active += thread.active ? 1 : 0;
-  }
-  datagram->put_number(Field::kCapacityUtilization,
-                       expected == 0 ? 0 : per_second(busy_us, reading.period_us) / static_cast<double>(expected));
-  datagram->put_count(Field::kThreadsMaximum, expected);
-  datagram->put_count(Field::kThreadsStarted, started);
-  datagram->put_count(Field::kThreadsActive, active);
+  const ThreadSums sums = reading.sums();
+  datagram->put_number(Field::kCapacityUtilization, reading.capacity_utilization());
+  datagram->put_count(Field::kThreadsMaximum, reading.expected_threads());
+  datagram->put_count(Field::kThreadsStarted, sums.started);
+  datagram->put_count(Field::kThreadsActive, sums.active);
 
-  const std::span shown(reading.threads.data(), std::min(expected, kMostThreads));
+  const std::span shown(reading.threads.data(), std::min(reading.expected_threads(), kMostThreads));
   std::vector<std::uint32_t> completed;
   for (const ThreadUse& thread : shown) completed.push_back(static_cast<std::uint32_t>(thread.completed));
   datagram->put_counts(Field::kThreadCompleted, completed);

@@ -295,6 +295,35 @@ TEST(Intake, TicketsGoRoundBetweenWorkersWithFreeThreads) {
   CHECK(taken[1].load() >= kTickets / 4);
 }
 
+// The kernel wakes one worker for a ticket, the first here, which leaves at that very moment.
+TEST(Intake, AWorkerThatLeavesTakesTheTicketThatItWasWokenForOrLeavesItToAnother) {
+  for (int round = 0; round < 100; ++round) {
+    setup();
+    const base::UniqueFd second_queue(fcntl(queue.get(), F_DUPFD_CLOEXEC, 0));
+    auto second = Intake::create({second_queue.get(), -1}).value();
+    std::atomic<int> taken = 0;
+    const auto serve = [&taken](Intake& from) {
+      wire::Ticket ticket;
+      int channel = -1;
+      while (from.take(&ticket, &channel) == Intake::Taken::kTicket) {
+        close(channel);
+        ++taken;
+      }
+    };
+    std::thread leaving([&] { serve(*intake); });
+    std::thread staying([&] { serve(*second); });
+    while (intake->waiting() == 0 || second->waiting() == 0) sched_yield();
+    send_ticket(1);
+    intake->close();
+    const base::Deadline deadline = base::Deadline::after(std::chrono::seconds(5));
+    while (taken.load() == 0 && !deadline.passed()) sched_yield();
+    LONGS_EQUAL(1, taken.load());
+    second->close();
+    leaving.join();
+    staying.join();
+  }
+}
+
 TEST(Intake, ARequestOnAKeptChannelIsGivenToOneThread) {
   auto channel = base::socket_pair(SOCK_STREAM).value();
   const int kept = channel.second.release();
