@@ -12,14 +12,9 @@
 #include "base/log.h"
 #include "daemon/imports.h"
 #include "daemon/limits.h"
-#include "daemon/log_filter.h"
 #include "daemon/orders.h"
 #include "daemon/policy.h"
-#include "daemon/privileges.h"
-#include "daemon/resources.h"
-#include "daemon/server_view.h"
 #include "daemon/signal_pipe.h"
-#include "daemon/title.h"
 
 namespace gatehoused {
 namespace {
@@ -54,18 +49,7 @@ bool Service::prepare() {
   // Until Python has handlers for them, there is nothing to be ended in order.
   for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGXCPU}) signal(number, on_early_end);
   done_ = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  host_.size = sizeof host_;
-  host_.context = this;
-  host_.log = on_engine_log;
-  host_.after_application_fork = on_application_fork;
-  host_.server = born_.server;
-  host_.visit_server = server_view();
-  host_.log_level = static_cast<std::int32_t>(born_.launch->log_level);
-  born_.engine->after_fork_child(&host_);
-  set_title(title_of_worker(spec_));
-  if (!end_with_parent(born_.zygote)) return false;
-  limit_cpu_time(spec_);
-  return done_.valid();
+  return begin_as_child(born_, this, on_application_fork, &host_) && done_.valid();
 }
 
 void Service::run_scripts() {

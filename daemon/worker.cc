@@ -12,8 +12,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -129,18 +127,7 @@ bool Worker::prepare() {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
 
-  host_.size = sizeof host_;
-  host_.context = this;
-  host_.log = on_engine_log;
-  host_.after_application_fork = on_application_fork;
-  host_.server = born_.server;
-  host_.visit_server = server_view();
-  host_.log_level = static_cast<std::int32_t>(born_.launch->log_level);
-  born_.engine->after_fork_child(&host_);
-  set_title(title_of_worker(born_.launch->spec));
-  if (!end_with_parent(born_.zygote)) return false;
-  limit_cpu_time(born_.launch->spec);
-
+  if (!begin_as_child(born_, this, on_application_fork, &host_)) return false;
   base::Result<std::unique_ptr<Intake>> intake = Intake::create(born_.queues);
   wake_ = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!signals || !intake || !wake_.valid()) {
@@ -489,6 +476,22 @@ void Worker::run() {
 }
 
 }  // namespace
+
+bool begin_as_child(const WorkerInheritance& born, void* context, void (*on_application_fork)(void*),
+                    gatehouse_host* host) {
+  host->size = sizeof *host;
+  host->context = context;
+  host->log = on_engine_log;
+  host->after_application_fork = on_application_fork;
+  host->server = born.server;
+  host->visit_server = server_view();
+  host->log_level = static_cast<std::int32_t>(born.launch->log_level);
+  born.engine->after_fork_child(host);
+  set_title(title_of_worker(born.launch->spec));
+  if (!end_with_parent(born.zygote)) return false;
+  limit_cpu_time(born.launch->spec);
+  return true;
+}
 
 void run_worker(const WorkerInheritance& inheritance) {
   // Never destroyed: threads may outlive this function's reason to end.

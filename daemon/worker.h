@@ -33,6 +33,11 @@ struct WorkerInheritance {
   pid_t zygote;
 };
 
+// What every forked process of a group begins with: the engine and its host, the title, the limits of a process. host
+// lives as long as the process; on_application_fork gets context. False: the zygote has ended meanwhile.
+bool begin_as_child(const WorkerInheritance& born, void* context, void (*on_application_fork)(void*),
+                    gatehouse_host* host);
+
 // Runs in the forked child, all of whose signals are blocked, until its end. Never returns.
 [[noreturn]] void run_worker(const WorkerInheritance& inheritance);
 
