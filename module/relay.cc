@@ -22,8 +22,9 @@ using base::Deadline;
 using base::Message;
 using base::Micros;
 
-constexpr std::size_t kFrames = 32u << 10;      // one read of frames
-constexpr std::size_t kBody = 64u << 10;        // one read of the client's body
+constexpr std::size_t kFrames = 32u << 10;  // one read of frames
+constexpr std::size_t kBody = 64u << 10;    // one read of the client's body
+static_assert(wire::kMaxFirstBody <= kBody, "a block of the body that its file did not take is read into it");
 constexpr std::size_t kDirectBody = 16u << 10;  // so much of a body frame is read into memory that httpd sends from
 constexpr Micros kLongestLook = std::chrono::seconds(1);
 // A stream of HTTP/2 has no socket that could be waited for along with the channel: it is asked this often, for its
