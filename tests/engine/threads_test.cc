@@ -202,6 +202,7 @@ TEST(Threads, extension_modules_load) {
   STRCMP_EQUAL("Decimal('2')", site.get().body.c_str());
 }
 
+// What leaks grows in every round; what is made once, by CPython's specializer for one, grows in one of them.
 // GATEHOUSE_LONG=1 in the environment: a hundred thousand of them. A debug build of CPython counts references, too.
 TEST(Threads, ten_thousand_requests_leave_nothing_behind_in_any_interpreter) {
   const int count = std::getenv("GATEHOUSE_LONG") != nullptr ? 100'000 : 10'000;
@@ -245,15 +246,18 @@ TEST(Threads, ten_thousand_requests_leave_nothing_behind_in_any_interpreter) {
   for (const char* interpreter : {"", "sub"}) {
     site.interpreter = interpreter;
     serve(3000);
-    const Held before = held();
-    serve(count / 2);
-    const Held after = held();
-    const std::string grown = "blocks " + std::to_string(after.blocks - before.blocks) + ", references " +
-                              std::to_string(after.references - before.references) + ", pages " +
-                              std::to_string(after.pages - before.pages);
-    CHECK_TEXT(after.blocks - before.blocks < 200, grown.c_str());
-    CHECK_TEXT(after.references - before.references < 200, grown.c_str());
-    CHECK_TEXT(after.pages - before.pages < 256, grown.c_str());
+    std::string grown;
+    bool steady = false;
+    for (int round = 0; round < 3 && !steady; ++round) {
+      const Held before = held();
+      serve(count / 2);
+      const Held after = held();
+      const Held more{after.blocks - before.blocks, after.references - before.references, after.pages - before.pages};
+      grown += "blocks " + std::to_string(more.blocks) + ", references " + std::to_string(more.references) + ", pages " +
+               std::to_string(more.pages) + "; ";
+      steady = more.blocks < 200 && more.references < 200 && more.pages < 256;
+    }
+    CHECK_TEXT(steady, grown.c_str());
     if (std::getenv("GATEHOUSE_LONG") != nullptr) UT_PRINT(grown.c_str());
   }
 }
@@ -267,7 +271,13 @@ TEST(Threads, threads_that_come_and_go_leave_nothing_behind) {
     for (int i = 0; i < count; ++i) in_threads(1, [&](int) { site.get(); });
     return std::stol(site.get().body);
   };
-  const long before = serve(50);
-  const long after = serve(500);
-  CHECK_TEXT(after - before < 200, ("blocks grew by " + std::to_string(after - before)).c_str());
+  std::string grown;
+  long least = 200;
+  for (int round = 0; round < 3 && least >= 200; ++round) {
+    const long before = serve(50);
+    const long more = serve(500) - before;
+    grown += " " + std::to_string(more);
+    least = std::min(least, more);
+  }
+  CHECK_TEXT(least < 200, ("blocks grew by" + grown).c_str());
 }
