@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "module/python_thread.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include "base/log.h"
 #include "wsgi/engine_loader.h"
 
@@ -18,15 +15,7 @@ void PythonThread::begin_locked() {
   if (state_ != State::kIdle) return;
   state_ = State::kStarting;
   // httpd's own signals go to httpd's threads.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_t thread;
-  const int error = pthread_create(&thread, nullptr, on_thread, this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error == 0) {
-    pthread_detach(thread);
-  } else {
+  if (const int error = base::start_thread(on_thread, this); error != 0) {
     failure_ = {base::Message::kEmbeddedStart, error, "no thread could be made for Python"};
     state_ = State::kFailed;
   }

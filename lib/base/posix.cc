@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -137,6 +139,17 @@ int wait_for(int fd, short events, Deadline deadline) {
     if (ready == 0 && deadline.passed()) return 0;
     if (ready < 0 && errno != EINTR) return -1;
   }
+}
+
+int start_thread(void* (*function)(void*), void* argument) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const int error = pthread_create(&thread, nullptr, function, argument);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error == 0) pthread_detach(thread);
+  return error;
 }
 
 Result<std::pair<UniqueFd, UniqueFd>> socket_pair(int type) {

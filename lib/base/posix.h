@@ -73,6 +73,9 @@ bool write_all(int fd, const void* from, std::size_t size);
 // poll(2) on one descriptor. > 0: the revents; 0: the deadline passed; -1: errno.
 int wait_for(int fd, short events, Deadline deadline);
 
+// A detached thread that gets none of the process's signals. Returns 0 or an errno.
+int start_thread(void* (*function)(void*), void* argument);
+
 // socketpair(AF_UNIX, type | SOCK_CLOEXEC).
 Result<std::pair<UniqueFd, UniqueFd>> socket_pair(int type);
 

@@ -4,8 +4,6 @@
 #include "python/cpython.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -37,17 +35,8 @@ template <typename Act>
   }
 }
 
-// A thread that gets none of the process's signals.
 void start_thread(void* (*function)(void*), void* argument) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_t thread;
-  const int error = pthread_create(&thread, nullptr, function, argument);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error == 0)
-    pthread_detach(thread);
-  else
+  if (const int error = base::start_thread(function, argument); error != 0)
     base::log({base::Message::kTelemetry, error, "no thread could be made for telemetry"});
 }
 

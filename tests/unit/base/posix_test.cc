@@ -13,6 +13,7 @@
 #include <climits>
 #include <cstring>
 #include <filesystem>
+#include <future>
 #include <iterator>
 #include <string>
 #include <thread>
@@ -356,6 +357,23 @@ TEST(Posix, ReceivingAtTheEndGivesNothing) {
   pair_of(SOCK_SEQPACKET);
   left.reset();
   CHECK_EQUAL(std::string(), receive(nullptr));
+}
+
+TEST(Posix, AStartedThreadGetsNoSignals) {
+  std::promise<sigset_t> mask;
+  CHECK_EQUAL(0, base::start_thread(
+                     [](void* promise) -> void* {
+                       sigset_t blocked;
+                       pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+                       static_cast<std::promise<sigset_t>*>(promise)->set_value(blocked);
+                       return nullptr;
+                     },
+                     &mask));
+  const sigset_t blocked = mask.get_future().get();
+  for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGCHLD, SIGALRM}) CHECK_EQUAL(1, sigismember(&blocked, signal));
+  sigset_t own;
+  pthread_sigmask(SIG_SETMASK, nullptr, &own);
+  CHECK_EQUAL(0, sigismember(&own, SIGTERM));
 }
 
 TEST(Posix, SendingToAPeerThatIsGoneIsAnErrorAndNoSignal) {
