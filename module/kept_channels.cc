@@ -19,7 +19,7 @@ KeptChannels::InUse::~InUse() {
   if (from_ != nullptr) from_->give_up(*this);
 }
 
-void KeptChannels::put(InUse channel, const wire::End& end, Micros now) {
+bool KeptChannels::put(InUse channel, const wire::End& end, Micros now) {
   base::UniqueFd fd = std::move(channel.fd_);  // closed after the lock if it is one too many
   KeptChannels* const from = std::exchange(channel.from_, nullptr);
   const MutexLock lock(mutex_);
@@ -29,9 +29,23 @@ void KeptChannels::put(InUse channel, const wire::End& end, Micros now) {
     drop_channel(channel.worker_);
   }
   of(end.worker).free = end.free;
-  if (count_ == kMost) return;
+  if (count_ == kMost) return false;
   add_channel(end.worker);
   entries_[count_++] = {std::move(fd), end.worker, now};
+  return !std::exchange(is_watched_, true);
+}
+
+bool KeptChannels::close_rested(Micros now) {
+  std::array<base::UniqueFd, kMost> closing;  // after the lock
+  const MutexLock lock(mutex_);
+  drop_rested(now, &closing);
+  is_watched_ = count_ > 0;
+  return is_watched_;
+}
+
+void KeptChannels::give_watch_up() {
+  const MutexLock lock(mutex_);
+  is_watched_ = false;
 }
 
 KeptChannels::InUse KeptChannels::take(Micros now) {

@@ -49,8 +49,14 @@ class KeptChannels {
   // workers: processes of the group, as configured.
   explicit KeptChannels(std::size_t workers) : workers_(workers) {}
 
-  // Keeps a channel whose request has ended cleanly. Closes it when there are too many.
-  void put(InUse channel, const wire::End& end, base::Micros now);
+  // Keeps a channel whose request has ended cleanly. Closes it when there are too many. True: close_rested() is due
+  // after kLongestRest, and nobody has been told so yet.
+  bool put(InUse channel, const wire::End& end, base::Micros now);
+  // Closes what has been at rest for too long, so that a child without requests holds no ends of workers that have
+  // gone. True: it is due again after kLongestRest.
+  bool close_rested(base::Micros now);
+  // Nobody will call it: take() alone closes what rests, until put() asks again.
+  void give_watch_up();
   // A channel to the worker that has the fewest of this child's requests in hand, and of those the one used last, so
   // that channels which are needed no more come to rest. Invalid: a ticket serves better.
   InUse take(base::Micros now);
@@ -81,6 +87,7 @@ class KeptChannels {
   base::Mutex mutex_;
   std::array<Entry, kMost> entries_ GH_GUARDED_BY(mutex_);  // idle: the first count_, longest at rest first
   std::size_t count_ GH_GUARDED_BY(mutex_) = 0;
+  bool is_watched_ GH_GUARDED_BY(mutex_) = false;  // close_rested() is due
   std::array<Worker, kWorkers> records_ GH_GUARDED_BY(mutex_){};
   std::size_t known_ GH_GUARDED_BY(mutex_) = 0;  // workers with a channel
   base::Micros pace_ GH_GUARDED_BY(mutex_){};    // what a request takes a worker, of late

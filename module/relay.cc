@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "module/rest_watch.h"
 #include "wire/channel.h"
 #include "wsgi/engine_abi.h"
 
@@ -462,7 +463,7 @@ void Relay::let_client_send() {
 void Relay::keep_channel() {
   interruptible_.reset();
   read_signal_.reset();
-  plan_.kept->put(std::move(channel_), reader_.end(), base::now());
+  if (plan_.kept->put(std::move(channel_), reader_.end(), base::now())) watch_rest(plan_.kept);
 }
 
 // End of file (error 0) or an error instead of END. A reset says that the worker left bytes of the first part

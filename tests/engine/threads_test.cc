@@ -253,8 +253,8 @@ TEST(Threads, ten_thousand_requests_leave_nothing_behind_in_any_interpreter) {
       serve(count / 2);
       const Held after = held();
       const Held more{after.blocks - before.blocks, after.references - before.references, after.pages - before.pages};
-      grown += "blocks " + std::to_string(more.blocks) + ", references " + std::to_string(more.references) + ", pages " +
-               std::to_string(more.pages) + "; ";
+      grown += "blocks " + std::to_string(more.blocks) + ", references " + std::to_string(more.references) +
+               ", pages " + std::to_string(more.pages) + "; ";
       steady = more.blocks < 200 && more.references < 200 && more.pages < 256;
     }
     CHECK_TEXT(steady, grown.c_str());

@@ -33,7 +33,10 @@ def sockets(pid):
     return {name for name in found if name.startswith('socket:')}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look into a daemon's descriptors")
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can look into another user's descriptors")
+
+
+@ROOT
 def test_one_channel_serves_the_requests_of_a_connection(start):
     httpd = start('processes=1 threads=2')
     with httpd.connect() as connection:
@@ -102,3 +105,17 @@ def test_both_workers_get_requests_when_there_are_many(start):
             return {pid_of(connection) for _ in range(50)}
 
     assert len(set().union(*at_once(client, range(8)))) == 2
+
+
+@ROOT
+def test_a_child_without_requests_lets_go_of_its_channels(start):
+    httpd = start('processes=1 threads=4')
+
+    def held(pid):
+        return sockets(pid) if is_alive(pid) else set()
+
+    children = {process.pid for process in httpd.processes()} - {process.pid for process in httpd.daemons()}
+    before = {pid: held(pid) for pid in children}
+    assert {answer.status for answer in at_once(lambda _: httpd.get('/hello'), range(40))} == {200}
+    assert any(held(pid) - before[pid] for pid in children)
+    wait_until(lambda: not any(held(pid) - before[pid] for pid in children), 30, 'the descriptors of before')

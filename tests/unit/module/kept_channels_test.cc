@@ -108,6 +108,27 @@ TEST(ChannelsOfChild, ChannelsThatRestTooLongAreClosed) {
   CHECK_TRUE(is_closed(0));
 }
 
+TEST(ChannelsOfChild, ClosingWhatRestsIsDueUntilNothingIsKept) {
+  auto first = base::socket_pair(SOCK_STREAM).value();
+  auto second = base::socket_pair(SOCK_STREAM).value();
+  CHECK_TRUE(kept.put(KeptChannels::InUse(std::move(first.first)), {0, 200, 0, 1, 100}, now));
+  now += KeptChannels::kLongestRest - Micros(1);
+  CHECK_FALSE(kept.put(KeptChannels::InUse(std::move(second.first)), {0, 200, 0, 1, 100}, now));  // due already
+  now += Micros(2);
+  CHECK_TRUE(kept.close_rested(now));
+  CHECK_TRUE(send(first.second.get(), "x", 1, MSG_NOSIGNAL) < 0);
+  CHECK_TRUE(send(second.second.get(), "x", 1, MSG_NOSIGNAL) == 1);
+  now += KeptChannels::kLongestRest;
+  CHECK_FALSE(kept.close_rested(now));
+  CHECK_TRUE(send(second.second.get(), "x", 1, MSG_NOSIGNAL) < 0);
+  const auto put_one = [this] {
+    return kept.put(KeptChannels::InUse(base::socket_pair(SOCK_STREAM).value().first), {0, 200, 0, 1, 100}, now);
+  };
+  CHECK_TRUE(put_one());
+  kept.give_watch_up();
+  CHECK_TRUE(put_one());
+}
+
 TEST(ChannelsOfChild, AWorkerThatIsAvoidedHasNoChannelsLeft) {
   const int of_other = put_new(1);
   put_new(0);
