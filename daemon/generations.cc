@@ -3,6 +3,7 @@
 // What a supervisor decides by itself, when it is due: which generation is started, takes over, is given up and goes,
 // and how many workers each has. What arrives is in supervisor.cc.
 
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -30,12 +31,28 @@ Micros longest_wait(int queue) {
   return std::max(base::now() - Micros(ticket.sent_us), Micros(1));
 }
 
+// One that leaves has its own deadlines.
+bool is_watched(const Worker& worker) { return worker.pid != 0 && worker.leaving_for.empty() && !worker.is_silent; }
+
 }  // namespace
 
 void Supervisor::act() {
   for (Brood& brood : broods_) advance(brood);
   std::erase_if(broods_, [&](const Brood& brood) { return !brood.has_zygote() && workers_.count(brood.id()) == 0; });
   if (!ending_) act_on_generations();
+  kill_silent();
+}
+
+// What else happens with a deadlock is the worker's own to say and to do (watchdog.h).
+void Supervisor::kill_silent() {
+  const Micros deadlock(launch_.spec.deadlock_timeout), now = base::now();
+  for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
+    Worker& worker = workers_[slot];
+    if (!is_watched(worker)) continue;
+    const Micros beat(slots_.beat_of(slot).load(std::memory_order_relaxed));
+    worker.is_silent = worker.silence.look(beat, now, deadlock);
+    if (worker.is_silent) kill(worker.pid, SIGKILL);
+  }
 }
 
 void Supervisor::act_on_generations() {
@@ -81,7 +98,10 @@ void Supervisor::start_generation() {
   // CPython cannot fork a process that has a pool of interpreters.
   // A service is what its scripts do: they are not loaded ahead.
   if (preload_unsafe_ || launch_.spec.interpreters > 1 || launch_.spec.is_service()) plan.before_fork = false;
-  if (plan.is_retry) plan.not_before = base::Deadline::after(load_delay(changes_.failures()));
+  if (plan.is_retry)
+    plan.not_before = base::Deadline::after(load_delay(changes_.failures()));
+  else
+    worker_backoff_ = {};  // other code, another chance
   base::Result<Brood> brood =
       Brood::hatch({&launch_, nullptr, &slots_, queues_.get(), -1, -1, -1}, std::move(plan), next_brood_++);
   if (brood) return broods_.push_back(std::move(brood).value());
@@ -101,7 +121,8 @@ void Supervisor::fork_workers(Brood& brood) {
       worker_backoff_ = after_death(worker_backoff_, Micros(0), base::now());
       return;
     }
-    workers_[*slot] = {Worker::State::kForking, brood.id(), 0, base::now(), std::move(line->first), false, ""};
+    workers_[*slot] = {
+        Worker::State::kForking, brood.id(), 0, base::now(), std::move(line->first), false, "", {}, false};
   }
 }
 
@@ -211,6 +232,8 @@ base::Deadline Supervisor::next_act() {
   };
   for (const Brood& brood : broods_)
     if (brood.ending) consider(brood.kill_at.when());
+  for (const Worker& worker : workers_)
+    if (is_watched(worker)) consider(worker.silence.next());
   if (ending_) return next;
   for (const Brood& brood : broods_) {
     if (brood.ending) continue;

@@ -33,6 +33,20 @@ std::size_t forks_due(const Census& census, const Backoff& backoff, Micros now) 
   return std::min(most, census.free_slots);
 }
 
+bool Silence::look(Micros beat, Micros now, Micros deadlock) {
+  if (deadlock <= Micros(0)) return false;
+  const Micros due = (beat == Micros(0) ? now : beat) + deadlock + kGrace;
+  if (now < due) {
+    next_ = due;
+    return false;
+  }
+  if (overdue_ == beat && now >= second_look_) return true;
+  if (overdue_ != beat) second_look_ = now + kSecondLook;
+  overdue_ = beat;
+  next_ = second_look_;
+  return false;
+}
+
 std::size_t slots_for(std::size_t processes) { return 4 * processes + 2; }
 
 Micros load_delay(int failures) {

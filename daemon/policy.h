@@ -60,6 +60,26 @@ Micros next_fork(const Census& census, const Backoff& backoff);
 // How many workers to fork now. More than wanted exist only while some are leaving.
 std::size_t forks_due(const Census& census, const Backoff& backoff, Micros now);
 
+// Whether a worker still lives, by the beats that its watchdog leaves for the supervisor. It acts on deadlock-timeout=
+// itself if it can; one that is stopped cannot. A second look tells it from one whose machine, or whose supervisor, was
+// stopped as well: that beats again before it.
+class Silence {
+ public:
+  static constexpr Micros kGrace = std::chrono::milliseconds(250), kSecondLook = std::chrono::milliseconds(350);
+
+  // True: it has been silent for longer than deadlock (0: for ever), and was so at the look before. beat: the last one;
+  // 0: there was none yet, of
+  // which nothing follows.
+  bool look(Micros beat, Micros now, Micros deadlock);
+  // When to look again; Micros::max(): never.
+  Micros next() const { return next_; }
+
+ private:
+  Micros next_ = Micros::max();
+  Micros overdue_{};  // the beat that was too old
+  Micros second_look_{};
+};
+
 // Slots for the workers of a group: those wanted, those they replace, and two such sets that are slow to leave.
 std::size_t slots_for(std::size_t processes);
 

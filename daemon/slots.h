@@ -2,8 +2,9 @@
 #pragma once
 
 // The page on which each worker thread notes what it holds, so that the line about a worker's death can name
-// its requests. Made by the supervisor before the zygote, inherited by all below it, never mapped by httpd.
-// Workers write, the supervisor reads: what it reads is untrusted, so it is copied, cut and escaped.
+// its requests, and each worker that it lives. Made by the supervisor before the zygote, inherited by all below it,
+// never mapped by httpd. Workers write, the supervisor reads: what it reads is untrusted, so it is copied, cut and
+// escaped.
 
 #include <atomic>
 #include <cstddef>
@@ -51,13 +52,16 @@ class SlotTable {
 
   std::size_t workers() const { return workers_; }
   std::span<ThreadSlot> threads_of(std::size_t worker) { return {slots_ + worker * threads_, threads_}; }
+  // When Python's lock was last got in this worker (lock_probe.h), monotonic, in us; 0: nothing looks for that.
+  std::atomic<std::int64_t>& beat_of(std::size_t worker) { return beats_[worker]; }
   // Before the slot is given to another worker.
   void clear(std::size_t worker);
 
  private:
-  SlotTable(ThreadSlot* slots, std::size_t workers, std::size_t threads)
-      : slots_(slots), workers_(workers), threads_(threads) {}
+  SlotTable(ThreadSlot* slots, std::size_t workers, std::size_t threads);
+  static std::size_t size_of(std::size_t workers, std::size_t threads);
   ThreadSlot* slots_;
+  std::atomic<std::int64_t>* beats_;  // behind them
   std::size_t workers_;
   std::size_t threads_;
 };

@@ -351,7 +351,11 @@ void Supervisor::on_worker_ended(std::size_t slot, int status, std::int64_t peak
   const bool by_us = released && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
   Death death{static_cast<int>(worker.pid), "left", lived, peak_memory, requests_held(slots_.threads_of(slot))};
   if (left && !worker.leaving_for.empty()) death.how += " (" + worker.leaving_for + ")";
-  if (!left) death.how = text_of_wait_status(status) + (by_us ? "" : oom_.explain(status));
+  if (!left) death.how = text_of_wait_status(status);
+  if (worker.is_silent)
+    death.how += ", for it gave no sign of life within deadlock-timeout";
+  else if (!left && !by_us)
+    death.how += oom_.explain(status);
   const std::string text = text_of(death, launch_.spec.name);
   base::log(left ? Message::kWorkerLeft : (by_us ? Message::kWorkerCutOff : Message::kWorkerDied), "%s", text.c_str());
   if (!left || is_of_watchdog(worker.leaving_for)) deaths_.add(text, base::wall_clock_us());

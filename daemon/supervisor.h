@@ -65,6 +65,7 @@ class Supervisor {
   void act();
   void end(Ending ending);
   void act_on_generations();
+  void kill_silent();
   void start_generation();
   void fork_workers(Brood& brood);
   void take_over(Brood& brood);

@@ -44,7 +44,7 @@ void run_beside(const gatehouse_engine_table& engine, std::function<void()> work
 }  // namespace
 
 Watchdog::Watchdog(const wire::GroupSpec& spec, const gatehouse_engine_table& engine, std::span<ThreadSlot> slots,
-                   const Progress& progress, Intake* intake)
+                   std::atomic<std::int64_t>& beat, const Progress& progress, Intake* intake)
     : engine_(engine),
       slots_(slots),
       progress_(progress),
@@ -52,7 +52,7 @@ Watchdog::Watchdog(const wire::GroupSpec& spec, const gatehouse_engine_table& en
       started_(base::now()),
       watched_(slots.size()),
       views_(slots.size()),
-      lock_(engine, intake),
+      lock_(engine, beat, intake),
       awake_since_(started_),
       expected_(Micros::max()) {}
 

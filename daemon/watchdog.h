@@ -29,9 +29,9 @@ struct Progress {
 
 class Watchdog {
  public:
-  // intake: the worker's, to be paused while Python's lock cannot be got, or nullptr (lock_probe.h).
+  // beat: the worker's. intake: its, to be paused while Python's lock cannot be got, or nullptr (lock_probe.h).
   Watchdog(const wire::GroupSpec& spec, const gatehouse_engine_table& engine, std::span<ThreadSlot> slots,
-           const Progress& progress, Intake* intake);
+           std::atomic<std::int64_t>& beat, const Progress& progress, Intake* intake);
 
   // Begins to ask for Python's lock, if deadlock-timeout= wants that.
   void start();

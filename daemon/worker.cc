@@ -467,7 +467,8 @@ void Worker::run() {
   if (!prepare()) _exit(1);
   load_imports();
   tell(born_.line, WorkerNotice{WorkerNotice::Kind::kReady, "", {}});
-  watchdog_.emplace(spec_, *born_.engine, born_.slots, progress_, spec_.max_processes() > 1 ? intake_.get() : nullptr);
+  watchdog_.emplace(spec_, *born_.engine, born_.slots, *born_.beat, progress_,
+                    spec_.max_processes() > 1 ? intake_.get() : nullptr);
   watchdog_->start();
   if (!start_threads()) leave(Reason::kShutdown);
   wait_for_end();

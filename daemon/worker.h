@@ -26,6 +26,7 @@ struct WorkerInheritance {
   const gatehouse_engine_table* engine;  // between before_fork and after_fork_child
   const gatehouse_server* server;        // what module apache tells
   std::span<ThreadSlot> slots;           // one per thread
+  std::atomic<std::int64_t>* beat;       // slots.h
   std::uint32_t slot;                    // this worker's, in the supervisor's table
   Queues queues;
   int leash;

@@ -27,6 +27,8 @@ struct Worker {
   base::UniqueFd line;
   bool wants_relief = false;
   std::string leaving_for;  // as it said: escaped; empty: it has not
+  Silence silence;
+  bool is_silent = false;  // so it has been killed
 };
 
 class Workers {

@@ -228,6 +228,7 @@ void Zygote::fork_worker(std::size_t slot, base::UniqueFd line) {
                                  engine_,
                                  &server_,
                                  inheritance_.slots->threads_of(slot),
+                                 &inheritance_.slots->beat_of(slot),
                                  static_cast<std::uint32_t>(slot),
                                  inheritance_.queues,
                                  inheritance_.leash,

@@ -48,8 +48,9 @@ constexpr GroupOption kOptions[] = {
     number("cpu-priority", Kind::kCount, &Spec::cpu_priority, -20, 20, kNow,
            "Scheduling priority: a nice value, lower is more."),
     seconds("cpu-time-limit", &Spec::cpu_time_limit, kNow, "CPU time after which a process is replaced; 0 = none."),
-    seconds("deadlock-timeout", &Spec::deadlock_timeout, kNow,
-            "How long Python's lock may be held before the process is replaced; 0 = for ever."),
+    seconds(
+        "deadlock-timeout", &Spec::deadlock_timeout, kNow,
+        "How long Python's lock may be held, or the process be stopped, before the process is replaced; 0 = for ever."),
     text("display-name", Kind::kText, &Spec::display_name, kNow,
          "Title of the processes in ps; %{GROUP} becomes (wsgi:NAME)."),
     text("env-file", Kind::kFile, &Spec::env_file, kNow,

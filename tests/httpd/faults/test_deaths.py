@@ -187,6 +187,26 @@ def test_requests_in_a_worker_that_stays_stopped_end_at_socket_timeout(arena, ro
              at_most=3 + row.size.wait)
 
 
+@pytest.mark.row('F5')
+def test_a_worker_that_stays_stopped_is_replaced_at_deadlock_timeout(arena, row, error_log, tmp_directory):
+    timeout = 2
+    httpd = arena(f'deadlock-timeout={timeout}')
+    error_log.allow('GH0304: ')
+    traffic = Traffic(httpd, journal=tmp_directory)
+    with row.trial(httpd, traffic, settle=30) as trial:
+        pid = random.choice(workers_of(httpd))
+        os.kill(pid, signal.SIGSTOP)
+        stopped = time.monotonic()
+        trial.event()
+        wait_until(lambda: not is_alive(pid), 60, 'the stopped worker is gone')
+        lasted = time.monotonic() - stopped
+        pause(row.size.wait)
+    error_log.expect(rf'GH0406: worker {pid} .*for it gave no sign of life within deadlock-timeout', times=1)
+    hold_to_killed(row, traffic, [pid])
+    assert lasted > timeout - 0.5
+    row.hold('seconds from the stop to the end of the process', lasted, at_most=timeout + row.size.late)
+
+
 @pytest.mark.row('F23')
 def test_a_url_that_crashes_leaves_others_alone(arena, row, error_log, tmp_directory):
     traffic, crashes = attack(arena(processes=4, threads=1), row, error_log, tmp_directory, 4)

@@ -36,6 +36,7 @@ gatehouse_engine_table fake_engine() {
 
 TEST_GROUP(LockProbe) {
   const gatehouse_engine_table engine = fake_engine();
+  std::atomic<std::int64_t> beat = 0;
   base::UniqueFd sender, queue;
   std::unique_ptr<Intake> intake;
 
@@ -80,7 +81,7 @@ TEST_GROUP(LockProbe) {
 
 TEST(LockProbe, BeatsWhileTheLockCanBeGot) {
   holds_in_child([&] {
-    LockProbe probe(engine, nullptr);
+    LockProbe probe(engine, beat, nullptr);
     const base::Micros first = probe.last_beat();
     probe.start(10ms);
     for (int i = 0; i < 10'000 && probe.last_beat() == first; ++i) std::this_thread::sleep_for(1ms);
@@ -90,7 +91,7 @@ TEST(LockProbe, BeatsWhileTheLockCanBeGot) {
 
 TEST(LockProbe, TicketsAreLeftToOthersAsLongAsTheLockHangs) {
   holds_in_child([&] {
-    LockProbe probe(engine, intake.get());
+    LockProbe probe(engine, beat, intake.get());
     take_for_ever();
     const bool before = takes_a_ticket(10s);
     lock_hangs = true;
@@ -107,7 +108,7 @@ TEST(LockProbe, TicketsAreLeftToOthersAsLongAsTheLockHangs) {
 
 TEST(LockProbe, ALockThatIsGotInTimePausesNothing) {
   holds_in_child([&] {
-    LockProbe probe(engine, intake.get());
+    LockProbe probe(engine, beat, intake.get());
     take_for_ever();
     probe.start(10ms);
     for (int i = 0; i < 20; ++i) {

@@ -152,3 +152,42 @@ TEST(Loading, HasALimitOnlyWhereOldCodeCanServe) {
 }
 
 TEST(TimeToFinish, LeavesSlotsForThoseWhoAreSlowToLeave) { CHECK(gatehoused::slots_for(2) > 4); }
+
+TEST_GROUP(Silence) {
+  static constexpr Micros kDeadlock = std::chrono::seconds(2);
+  gatehoused::Silence silence;
+  const Micros beat = std::chrono::hours(1);
+};
+
+TEST(Silence, AWorkerThatBeatsLives) {
+  for (Micros now = beat; now < beat + 10s; now += 1s) CHECK_FALSE(silence.look(now - 250ms, now, kDeadlock));
+  CHECK(silence.next() > beat + 9s + kDeadlock - 250ms);
+}
+
+TEST(Silence, NothingFollowsFromNoBeatAtAllButToLookAgain) {
+  CHECK_FALSE(silence.look(Micros(0), beat, kDeadlock));
+  CHECK(silence.next() > beat + kDeadlock);
+  CHECK_FALSE(silence.look(Micros(0), silence.next(), kDeadlock));
+}
+
+TEST(Silence, WithoutDeadlockTimeoutNobodyIsKilled) {
+  CHECK_FALSE(silence.look(beat, beat + 1h, Micros(0)));
+  CHECK(silence.next() == Micros::max());
+}
+
+TEST(Silence, AWorkerIsKilledAtTheSecondLookWithinOneSecondOfDeadlockTimeout) {
+  CHECK_FALSE(silence.look(beat, beat + 1s, kDeadlock));
+  const Micros first = silence.next();
+  CHECK_FALSE(silence.look(beat, first, kDeadlock));
+  CHECK_FALSE(silence.look(beat, first + 1ms, kDeadlock));  // woken by something else
+  const Micros second = silence.next();
+  CHECK(second > first);
+  CHECK(silence.look(beat, second, kDeadlock));
+  CHECK(second <= beat + kDeadlock + 1s);
+}
+
+TEST(Silence, AfterAStopOfTheWholeMachineABeatSavesTheWorker) {
+  CHECK_FALSE(silence.look(beat, beat + 1h, kDeadlock));
+  CHECK_FALSE(silence.look(beat + 1h, silence.next(), kDeadlock));
+  CHECK_FALSE(silence.look(beat + 1h, beat + 1h + 1s, kDeadlock));
+}

@@ -53,6 +53,16 @@ TEST(Slots, AreClearedForTheNextWorker) {
   STRCMP_EQUAL("no request", held().c_str());
 }
 
+TEST(Slots, KeepABeatForEachWorker) {
+  for (std::size_t worker = 0; worker < 3; ++worker)
+    table->beat_of(worker).store(static_cast<std::int64_t>(worker) + 5);
+  table->clear(1);
+  LONGS_EQUAL(5, table->beat_of(0).load());
+  LONGS_EQUAL(0, table->beat_of(1).load());
+  LONGS_EQUAL(7, table->beat_of(2).load());
+  STRCMP_EQUAL("no request", held(2).c_str());
+}
+
 TEST(Slots, NameNoMoreThanEight) {
   for (std::size_t i = 0; i < 20; ++i) takes("r" + std::to_string(i), i);
   STRCMP_EQUAL("20 requests: r0, r1, r2, r3, r4, r5, r6, r7, and 12 more", held().c_str());

@@ -57,6 +57,7 @@ void wait_until(Condition condition) {
 TEST_GROUP(WatchdogOfAWorker) {
   wire::GroupSpec spec;
   std::array<ThreadSlot, 2> slots{};
+  std::atomic<std::int64_t> beat = 0;
   Progress progress;
   const gatehouse_engine_table engine = fake_engine();
 
@@ -83,7 +84,7 @@ TEST_GROUP(WatchdogOfAWorker) {
 TEST(WatchdogOfAWorker, SeesRequestsInTheSlotsAndForgetsInterruptionsWithThem) {
   spec.request_timeout = spec.interrupt_timeout = 1'000'000;
   holds_in_child([&] {
-    Watchdog watchdog(spec, engine, slots, progress, nullptr);
+    Watchdog watchdog(spec, engine, slots, beat, progress, nullptr);
     const Micros now = base::now();
     slots[1].taken_us = (now - 2s).count();
     const Verdict first = watchdog.look(now, false, false);
@@ -99,7 +100,7 @@ TEST(WatchdogOfAWorker, SeesRequestsInTheSlotsAndForgetsInterruptionsWithThem) {
 TEST(WatchdogOfAWorker, InterruptsTheRequestByItsNumber) {
   spec.request_timeout = spec.interrupt_timeout = 1'000'000;
   holds_in_child([&] {
-    Watchdog watchdog(spec, engine, slots, progress, nullptr);
+    Watchdog watchdog(spec, engine, slots, beat, progress, nullptr);
     const Micros now = base::now();
     slots[0].taken_us = (now - 2s).count();
     watchdog.look(now, false, false);
@@ -112,7 +113,7 @@ TEST(WatchdogOfAWorker, InterruptsTheRequestByItsNumber) {
 TEST(WatchdogOfAWorker, ALockThatIsGivenUpKeepsTheDeadlineAway) {
   spec.deadlock_timeout = 1'000'000;
   holds_in_child([&] {
-    Watchdog watchdog(spec, engine, slots, progress, nullptr);
+    Watchdog watchdog(spec, engine, slots, beat, progress, nullptr);
     const Micros start = base::now();
     watchdog.start();
     wait_until([&] { return watchdog.look(base::now(), false, false).next > start + 1200ms; });
@@ -126,7 +127,7 @@ TEST(WatchdogOfAWorker, ALockThatIsGivenUpKeepsTheDeadlineAway) {
 
 TEST(WatchdogOfAWorker, AProcessThatDidNotRunIsNotBlamed) {
   spec.deadlock_timeout = 1'000'000;
-  Watchdog watchdog(spec, engine, slots, progress, nullptr);
+  Watchdog watchdog(spec, engine, slots, beat, progress, nullptr);
   const Micros now = base::now();
   watchdog.look(now, false, false);
   // Nobody called look() for a minute: the process was stopped.
@@ -136,7 +137,7 @@ TEST(WatchdogOfAWorker, AProcessThatDidNotRunIsNotBlamed) {
 
 TEST(WatchdogOfAWorker, TellsSignalsAndStacks) {
   holds_in_child([&] {
-    Watchdog watchdog(spec, engine, slots, progress, nullptr);
+    Watchdog watchdog(spec, engine, slots, beat, progress, nullptr);
     watchdog.publish_signal(12);
     wait_until([] { return published == 12; });
     watchdog.tell_stacks(false);
