@@ -107,7 +107,7 @@ void Supervisor::start_generation() {
   if (brood) return broods_.push_back(std::move(brood).value());
   base::log(brood.error());
   start_failed_ = now == nullptr;
-  zygote_backoff_ = after_death(zygote_backoff_, Micros(0), base::now());
+  zygote_backoff_ = after_death(zygote_backoff_, Micros(0), base::now(), kLongestStartDelay);
 }
 
 void Supervisor::fork_workers(Brood& brood) {
@@ -154,7 +154,8 @@ void Supervisor::give_up(Brood& brood, const std::string& why) {
   if (!brood.importing.script.empty()) changes_.add_culprit(brood.importing);
   const bool first_time = changes_.failures() == 0;
   changes_.attempt_failed();
-  if (brood.stage == Brood::Stage::kStarting) zygote_backoff_ = after_death(zygote_backoff_, Micros(0), base::now());
+  if (brood.stage == Brood::Stage::kStarting)
+    zygote_backoff_ = after_death(zygote_backoff_, Micros(0), base::now(), kLongestStartDelay);
   Brood* const now = serving();
   start_failed_ = now == nullptr;
   const double delay = seconds(load_delay(changes_.failures()));

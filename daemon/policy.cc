@@ -5,7 +5,7 @@
 
 namespace gatehoused {
 
-Backoff after_death(Backoff backoff, Micros lived, Micros now) {
+Backoff after_death(Backoff backoff, Micros lived, Micros now, Micros longest) {
   backoff.last_end = now;
   if (now - backoff.last_death > kForget) backoff.quick_deaths = 0;
   if (lived >= kQuickDeath || !may_start(backoff, now)) return backoff;
@@ -14,8 +14,8 @@ Backoff after_death(Backoff backoff, Micros lived, Micros now) {
   ++backoff.quick_deaths;
   Micros delay{};
   if (backoff.quick_deaths > 1) {
-    // 2^7 * 100 ms is past the longest delay; the shift must not be.
-    delay = std::min(kLongestDelay, kFirstDelay * (1 << std::min(backoff.quick_deaths - 2, 7)));
+    // 2^7 * 100 ms is past any longest delay; the shift must not be.
+    delay = std::min(longest, kFirstDelay * (1 << std::min(backoff.quick_deaths - 2, 7)));
   }
   backoff.not_before = now + delay;
   return backoff;

@@ -17,7 +17,9 @@ using base::Micros;
 // What has failed lives on probation for this long after its start.
 inline constexpr Micros kQuickDeath = std::chrono::seconds(5);
 inline constexpr Micros kFirstDelay = std::chrono::milliseconds(100);
-inline constexpr Micros kLongestDelay = std::chrono::seconds(10);
+// Between forks of a warm zygote, and between starts of Python.
+inline constexpr Micros kLongestDelay = std::chrono::seconds(2);
+inline constexpr Micros kLongestStartDelay = std::chrono::seconds(10);
 // After so long without a quick death the count starts afresh.
 inline constexpr Micros kForget = std::chrono::seconds(60);
 // The limit for requests in hand when a worker leaves in peace: changed code, end of a generation.
@@ -26,7 +28,7 @@ inline constexpr Micros kLeavingLimit = std::chrono::seconds(30);
 inline constexpr Micros kKillGrace = std::chrono::seconds(1);
 
 // Starts of one kind of process: at once, at once again after a first quick death, then 100 ms, doubled each
-// time up to 10 s. A death after more than kQuickDeath is replaced at once and does not count; nor does one
+// time up to the longest. A death after more than kQuickDeath is replaced at once and does not count; nor does one
 // while a delay runs, so that processes which die together count as one. A worker that leaves by itself counts
 // like one that died: code that is always found stale must not make a fork storm.
 struct Backoff {
@@ -35,7 +37,7 @@ struct Backoff {
   Micros last_end{};    // whether it counted or not
   Micros not_before{};
 };
-Backoff after_death(Backoff backoff, Micros lived, Micros now);
+Backoff after_death(Backoff backoff, Micros lived, Micros now, Micros longest = kLongestDelay);
 inline bool may_start(const Backoff& backoff, Micros now) { return now >= backoff.not_before; }
 
 // After so many attempts in a row to load the same code, when the next one is due: after 1 s, doubled each time up to

@@ -320,7 +320,7 @@ void Supervisor::on_zygote_ended(Brood& brood, int status) {
     preload_unsafe_ = true;
     brood.release(base::Deadline::at(base::now()));
   } else if (brood.stage == Brood::Stage::kServing) {
-    zygote_backoff_ = after_death(zygote_backoff_, base::now() - brood.started(), base::now());
+    zygote_backoff_ = after_death(zygote_backoff_, base::now() - brood.started(), base::now(), kLongestStartDelay);
   } else {
     give_up(brood, exit_status == kStartFailed ? "Python does not start" : "its scripts cannot be loaded");
   }

@@ -13,9 +13,9 @@ TEST_GROUP(Backoff) {
   Micros now = 1000s;
 
   // Dies at once whenever it may start; the delay until it may start again.
-  Micros dies_quickly() {
+  Micros dies_quickly(Micros longest = gatehoused::kLongestDelay) {
     if (backoff.not_before > now) now = backoff.not_before;
-    backoff = after_death(backoff, 1s, now);
+    backoff = after_death(backoff, 1s, now, longest);
     return backoff.not_before - now;
   }
   void equal(Micros expected, Micros actual) { LONGS_EQUAL(expected.count(), actual.count()); }
@@ -26,10 +26,11 @@ TEST(Backoff, TheFirstDeathIsReplacedAtOnce) {
   CHECK(may_start(backoff, now));
 }
 
-TEST(Backoff, DelaysDoubleUpToTenSeconds) {
+TEST(Backoff, DelaysDoubleUpToTheLongest) {
   const Micros expected[] = {0ms, 100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms, 6400ms, 10s, 10s};
-  for (const Micros delay : expected) equal(delay, dies_quickly());
-  for (int i = 0; i < 100; ++i) equal(10s, dies_quickly());
+  for (const Micros delay : expected) equal(delay, dies_quickly(10s));
+  for (int i = 0; i < 100; ++i) equal(10s, dies_quickly(10s));
+  equal(2s, dies_quickly(2s));
 }
 
 TEST(Backoff, ADeathAfterALongLifeDoesNotCount) {

@@ -28,6 +28,10 @@ class RunningGroupTest : public Utest {
     LONGS_EQUAL(GATEHOUSE_COMPLETE, reply.outcome);
     LONGS_EQUAL(0, reply.error);
   }
+  // As an httpd child asks: what a worker declines is sent again.
+  void answers(const char* script) {
+    CHECK(eventually([&] { return group->get(script).status == 200; }));
+  }
   void logged(const char* text) {
     CHECK_TEXT(group->await_log(text), (text + ("\nis not in:\n" + group->log())).c_str());
   }
