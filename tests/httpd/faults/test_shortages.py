@@ -266,9 +266,13 @@ def test_a_flood_of_log_lines_is_bounded_and_complete(server, row, tmp_directory
 
 @pytest.mark.row('F29')
 def test_nobody_waits_longer_than_queue_timeout(arena, row, error_log):
+    # A thread of httpd for each client from the start: what waits for one is nobody's request yet.
+    children = row.size.clients // 16 + 4
     httpd = arena('queue-timeout=2 listen-backlog=500', processes=1, threads=row.size.threads,
-                  more=f'ServerLimit 40\nMaxRequestWorkers 640\n')
+                  more=f'ServerLimit 40\nStartServers {children}\nMinSpareThreads {children * 16}\n'
+                       'MaxSpareThreads 640\nMaxRequestWorkers 640\n')
     error_log.allow('GH0301: ')
+    wait_until(lambda: len(httpd.processes()) - len(httpd.daemons()) > children, 30, "httpd's children")
     waits = []
 
     def client(_):
