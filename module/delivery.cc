@@ -21,6 +21,7 @@ void Delivery::add(std::string_view bytes) {
 void Delivery::add_block(Block data, std::size_t size) {
   if (!is_behind_) return writer_->append_owned(data.release(), size);
   spool_.add(std::move(data), size);
+  if (slow_at_.is_never() && !is_little()) slow_at_ = base::Deadline::after(kPatience);
   tell_trouble();
 }
 
@@ -36,6 +37,7 @@ void Delivery::tell_trouble() {
 
 bool Delivery::offer() {
   constexpr int kPieces = 16;  // then it is the worker's turn
+  const std::size_t before = spool_.in_memory();
   using Taken = ResponseWriter::Taken;
   Taken taken = is_behind_ ? writer_->go_on() : writer_->offer();
   has_moved_ = taken != Taken::kNothing;
@@ -44,7 +46,21 @@ bool Delivery::offer() {
     taken = writer_->offer();
   }
   is_behind_ = taken == Taken::kSome || taken == Taken::kNothing || !spool_.is_empty();
+  note_taken(before);
   return taken != Taken::kGone;
+}
+
+// A client that was slow once stays slow.
+void Delivery::note_taken(std::size_t before) {
+  if (slow_at_.is_never() || slow_at_.passed()) return;
+  quickly_taken_ += before - spool_.in_memory();
+  if (!spool_.is_empty()) {
+    if (quickly_taken_ < kQuick) return;
+    slow_at_ = base::Deadline::after(kPatience);
+  } else {
+    slow_at_ = base::Deadline::never();
+  }
+  quickly_taken_ = 0;
 }
 
 // A piece to httpd. What cannot be had any more makes the response a visibly cut one.

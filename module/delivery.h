@@ -2,7 +2,9 @@
 #pragma once
 
 // A response on its way to a client that may be slower than the application: it goes straight on as long as the client
-// keeps up, and waits in a spool while it does not, so that the worker is not held up. Thread: the request's own.
+// keeps up, and waits in a spool while it does not, so that the worker is not held up. A client that takes kQuick in each
+// kPatience is quick: what is read ahead for it by more than kAhead would only have left the processor's caches before
+// it is sent, or have gone through a file, so the worker waits for it. Thread: the request's own.
 
 #include <cstddef>
 #include <string_view>
@@ -32,15 +34,23 @@ class Delivery {
   bool is_behind() const { return is_behind_; }
   // Did the last offer() find that the client had taken something?
   bool has_moved() const { return has_moved_; }
-  // False: the worker must wait, until offer() has made room.
-  bool has_room() const { return !is_behind_ || spool_.has_room(kBlock); }
+  // False: the worker must wait, until offer() has made room or the client turns out to be slow.
+  bool has_room() const { return !is_behind_ || is_little() || (slow_at_.passed() && spool_.has_room(kBlock)); }
+  // When it does, if it takes nothing more until then.
+  base::Deadline slow_at() const { return slow_at_; }
 
   // Nothing is added any more: hands all of it to httpd, which waits for the client.
   bool flush();  // False: as offer()
   int finish();  // ends the response as well; the handler's result
 
  private:
+  static constexpr std::size_t kAhead = 2 * kBlock;
+  static constexpr std::size_t kQuick = 1u << 20;
+  static constexpr base::Micros kPatience = std::chrono::milliseconds(100);
+
+  bool is_little() const { return spool_.in_memory() < kAhead && spool_.has_memory(kBlock); }
   bool give(base::Result<Spool::Piece> taken);
+  void note_taken(std::size_t before);
   bool lose(const base::Error& error);
   bool hand_over();
   void tell_trouble();
@@ -50,6 +60,8 @@ class Delivery {
   Spool spool_;
   bool is_behind_ = false;
   bool has_moved_ = true;
+  std::size_t quickly_taken_ = 0;  // since slow_at_ was set
+  base::Deadline slow_at_ = base::Deadline::never();
 };
 
 }  // namespace httpd

@@ -70,6 +70,7 @@ Relay::Result Relay::run() {
 Relay::Flow Relay::step() {
   if (is_to_ask_stream() && ask_stream_.passed() && offer() == Flow::kOver) return Flow::kOver;
   if (wants_body() && read_client() == Flow::kOver) return Flow::kOver;
+  if (wants_body() && is_body_buffered()) return Flow::kContinue;
   if (may_wait_in_call()) return receive(Wait::kInCall);
   const Ready ready = wait();
   if (ready.count < 0) return on_close(errno);
@@ -168,7 +169,7 @@ Deadline Relay::next_deadline() const {
   if (wants_body()) when = std::min(when, base::now() + (client_.is_stream() ? kStreamLook : kLongestLook));
   if (is_to_ask_stream()) when = std::min(when, ask_stream_.when());
   // The channel is not looked at, so it cannot tell that httpd's child must end.
-  if (!delivery_.has_room()) when = std::min(when, base::now() + kLongestLook);
+  if (!delivery_.has_room()) when = std::min({when, delivery_.slow_at().when(), base::now() + kLongestLook});
   if (client_.is_stream() && watches_client()) when = std::min(when, base::now() + kLongestLook);
   return Deadline::at(when);
 }

@@ -69,7 +69,7 @@ void Spool::add_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length
 }
 
 bool Spool::has_room(std::size_t size) const {
-  return in_memory_ + size <= limits_.memory || file_room() >= static_cast<std::int64_t>(size);
+  return has_memory(size) || file_room() >= static_cast<std::int64_t>(size);
 }
 
 std::int64_t Spool::file_room() const { return is_broken_ ? 0 : limits_.file - in_file_; }

@@ -53,6 +53,8 @@ class Spool {
 
   // Another block may come. False: the giver has to wait until something was taken.
   bool has_room(std::size_t size) const;
+  bool has_memory(std::size_t size) const { return in_memory_ + size <= limits_.memory; }
+  const SpoolLimits& limits() const { return limits_; }
   bool is_empty() const { return parts_.empty(); }
   std::size_t in_memory() const { return in_memory_; }
   std::int64_t in_file() const { return in_file_; }
