@@ -87,6 +87,7 @@ MODULE_PURE = \
   module/group_names.cc \
   module/group_queue.cc \
   module/kept_channels.cc \
+  module/body_buffers.cc \
   module/option_reader.cc \
   module/respawn.cc \
   module/response_reader.cc \

@@ -14,6 +14,7 @@
 #include "module/doctor_rules.h"
 #include "module/group_queue.h"
 #include "module/httpd_api.h"
+#include "module/body_buffers.h"
 #include "module/kept_channels.h"
 #include "module/script_owner.h"
 #include "module/waiting_counts.h"
@@ -109,6 +110,7 @@ struct DaemonGroup {
   GroupQueue queue;
   WaitingCounts* waiting = nullptr;    // with queue-fairness= only; made by daemon_spawn
   KeptChannels* kept = nullptr;        // of this process; made by child_init, never destroyed: threads may use it
+  BodyBuffers* bodies = nullptr;       // the same
   const char* spool_directory = "";    // for temporary files; of child_init
   bool one_application_group = false;  // design.md 9: its only application group lives in the main interpreter
 };

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "module/client_watch.h"
 #include "module/relay.h"
+#include "module/rest_watch.h"
 #include "module/scoreboard_page.h"
 #include "wire/channel.h"
 #include "wire/head_size.h"
@@ -84,6 +85,7 @@ class Forwarding {
   bool make_first_part();
   bool read_first_body(std::string* into);
   bool buffer_body(std::int64_t most);
+  bool fill_body_buffer();
   bool body_failed();
   void tell_attempt(std::uint32_t connects, std::uint32_t restarts);
   KeptChannels::InUse submit();
@@ -110,6 +112,7 @@ class Forwarding {
   ResponseWriter* writer_;
   RelayPlan plan_{};
   std::string first_part_;
+  BodyBuffers::Buffer body_buffer_;
   std::optional<Spool> body_spool_;
   WaitingCounts::Place place_;  // in the queue, with queue-fairness= only
   bool is_counted_ = false;
@@ -130,6 +133,8 @@ int Forwarding::run() {
     Relay relay(r_, plan_, std::move(channel), body_, writer_);
     switch (relay.run()) {
       case Relay::Result::kAnswered:
+        if (body_buffer_.valid() && relay.has_ended() && group_.bodies->put(std::move(body_buffer_), base::now()))
+          watch_rest(group_.bodies);
         return relay.status();
       case Relay::Result::kDeclined:
         ++declined;
@@ -206,6 +211,10 @@ bool Forwarding::buffer_body(std::int64_t most) {
   if (most <= 0) return true;
   body_spool_.emplace(SpoolLimits{0, most, plan_.spool.directory});
   plan_.body_spool = &*body_spool_;
+  if (plan_.body_left > 0 && plan_.body_left <= std::min<std::int64_t>(most, BodyBuffers::kSize)) {
+    body_buffer_ = group_.bodies->take();
+    if (body_buffer_.valid()) return fill_body_buffer();
+  }
   while (body_spool_->has_room(1)) {
     const auto room =
         static_cast<std::size_t>(std::min<std::int64_t>(most - body_spool_->in_file(), wire::kMaxFirstBody));
@@ -216,6 +225,20 @@ bool Forwarding::buffer_body(std::int64_t most) {
     body_spool_->add(std::move(block), static_cast<std::size_t>(count));
   }
   if (const auto trouble = body_spool_->take_trouble()) log_request(r_, *trouble);
+  return true;
+}
+
+bool Forwarding::fill_body_buffer() {
+  const auto size = static_cast<std::size_t>(plan_.body_left);
+  std::size_t filled = 0;
+  while (filled < size) {
+    const ssize_t count = body_->read(body_buffer_.data() + filled, size - filled);
+    if (count < 0) return body_failed();
+    if (count == 0) break;
+    filled += static_cast<std::size_t>(count);
+  }
+  if (filled > 0)
+    body_spool_->add_mapped(body_buffer_.data(), body_buffer_.descriptor(), static_cast<std::int64_t>(filled));
   return true;
 }
 

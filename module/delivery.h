@@ -2,9 +2,9 @@
 #pragma once
 
 // A response on its way to a client that may be slower than the application: it goes straight on as long as the client
-// keeps up, and waits in a spool while it does not, so that the worker is not held up. A client that takes kQuick in each
-// kPatience is quick: what is read ahead for it by more than kAhead would only have left the processor's caches before
-// it is sent, or have gone through a file, so the worker waits for it. Thread: the request's own.
+// keeps up, and waits in a spool while it does not, so that the worker is not held up. A client that takes kQuick in
+// each kPatience is quick: what is read ahead for it by more than kAhead would only have left the processor's caches
+// before it is sent, or have gone through a file, so the worker waits for it. Thread: the request's own.
 
 #include <cstddef>
 #include <string_view>

@@ -58,6 +58,7 @@ void on_child_status(server_rec* /*s*/, pid_t pid, ap_generation_t /*generation*
 void on_child_init(apr_pool_t* pool, server_rec* s) noexcept {
   for (DaemonGroup* group : configuration()->groups) {
     group->kept = new KeptChannels(static_cast<std::size_t>(group->spec.processes));
+    group->bodies = new BodyBuffers;
     if (group->waiting != nullptr) group->waiting->enter();
     // httpd's own rules for temporary files, asked as the user that httpd serves as.
     if (!group->spec.spool_directory.empty()) {

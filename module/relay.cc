@@ -435,6 +435,7 @@ Relay::Flow Relay::on_file() {
 // is_last: nothing follows END in what was received.
 Relay::Flow Relay::on_end(bool is_last) {
   const wire::End& end = reader_.end();
+  has_ended_ = true;
   if (is_last && reader_.is_kept() && !ended_ && to_send_.empty() && !plan_.more_body) keep_channel();
   if (end.outcome == GATEHOUSE_COMPLETE) {
     if (plan_.answers != nullptr) return answered(OK);

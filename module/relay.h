@@ -69,6 +69,8 @@ class Relay {
   // Until the response is complete or has failed, which is logged. Blocks.
   Result run();
   int status() const { return status_; }
+  // The worker has said END: it reads nothing of this request any more.
+  bool has_ended() const { return has_ended_; }
 
  private:
   enum class Flow { kContinue, kOver };
@@ -150,7 +152,8 @@ class Relay {
   std::unique_ptr<char[]> body_frame_;
   std::int64_t body_left_;
   bool first_part_sent_;
-  bool silent_ = false;     // the last wait brought nothing
+  bool silent_ = false;  // the last wait brought nothing
+  bool has_ended_ = false;
   bool ended_ = false;      // this direction of the channel is shut down: it cannot be kept
   bool entered_ = false;    // the kernel says that the worker has read all of the first part
   bool holds_body_;         // the worker has not got all of the body

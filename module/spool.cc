@@ -68,6 +68,14 @@ void Spool::add_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length
   parts_.push_back(std::move(part));
 }
 
+void Spool::add_mapped(const char* data, int fd, std::int64_t length) {
+  Part part;
+  part.mapped = data;
+  part.mapped_fd = fd;
+  part.length = length;
+  parts_.push_back(std::move(part));
+}
+
 bool Spool::has_room(std::size_t size) const {
   return has_memory(size) || file_room() >= static_cast<std::int64_t>(size);
 }
@@ -119,6 +127,7 @@ void Spool::fail(const char* what) {
 
 base::Result<Spool::Piece> Spool::take() {
   Part& first = parts_.front();
+  if (first.mapped != nullptr) return take_mapped();
   if (!first.is_spooled()) return take_finally();
   Piece piece;
   const std::int64_t at = first.offset % limits_.file;
@@ -135,7 +144,21 @@ base::Result<Spool::Piece> Spool::take() {
   return piece;
 }
 
+Spool::Piece Spool::take_mapped() {
+  Part& first = parts_.front();
+  Piece piece;
+  piece.size = std::min(static_cast<std::size_t>(first.length), kPiece);
+  piece.data = new_block(piece.size);
+  std::memcpy(piece.data.get(), first.mapped + first.offset, piece.size);
+  first.offset += static_cast<std::int64_t>(piece.size);
+  first.length -= static_cast<std::int64_t>(piece.size);
+  if (first.length == 0) parts_.pop_front();
+  return piece;
+}
+
 Spool::Range Spool::first_in_file() const {
+  if (!parts_.empty() && parts_.front().mapped != nullptr)
+    return {parts_.front().mapped_fd, parts_.front().offset, parts_.front().length};
   if (parts_.empty() || !parts_.front().is_spooled()) return {-1, 0, 0};
   const std::int64_t at = parts_.front().offset % limits_.file;
   return {file_.get(), at, std::min(parts_.front().length, limits_.file - at)};
@@ -146,7 +169,7 @@ void Spool::drop_first() {
   const std::int64_t length = first_in_file().length;
   first.offset += length;
   first.length -= length;
-  in_file_ -= length;
+  if (first.mapped == nullptr) in_file_ -= length;
   if (first.length == 0) parts_.pop_front();
 }
 

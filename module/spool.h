@@ -50,6 +50,8 @@ class Spool {
   // Never refuses: what the file does not take stays in memory, whatever the limit. has_room() is then false.
   void add(Block data, std::size_t size);
   void add_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length);
+  // Bytes at the front of a file that are in memory as well. Both stay the giver's, and outlive the spool.
+  void add_mapped(const char* data, int fd, std::int64_t length);
 
   // Another block may come. False: the giver has to wait until something was taken.
   bool has_room(std::size_t size) const;
@@ -59,15 +61,15 @@ class Spool {
   std::size_t in_memory() const { return in_memory_; }
   std::int64_t in_file() const { return in_file_; }
 
-  // The first piece, at most kPiece long when it comes from the temporary file, which is used again. Not empty before.
+  // The first piece, at most kPiece long unless it is a block or a file that was added. Not empty before.
   // Fails when the file cannot be read.
   base::Result<Piece> take();
   // The same for when nothing is added any more: what is in the temporary file comes as ranges of it. Fails when there
   // is no descriptor for them.
   base::Result<Piece> take_finally();
 
-  // The part that stands first when it is in the temporary file, as a range of that; length 0: it is not. The
-  // descriptor stays the spool's.
+  // The part that stands first when it is mapped or in the temporary file, as a range of that; length 0: it is not.
+  // The descriptor stays whose it is.
   struct Range {
     int fd;
     std::int64_t offset;
@@ -87,9 +89,12 @@ class Spool {
     base::UniqueFd fd;  // of somebody else's file; invalid: it is in the temporary one
     std::int64_t offset = 0;
     std::int64_t length = 0;
-    bool is_spooled() const { return data == nullptr && !fd.valid(); }
+    const char* mapped = nullptr;
+    int mapped_fd = -1;
+    bool is_spooled() const { return data == nullptr && !fd.valid() && mapped == nullptr; }
   };
 
+  Piece take_mapped();
   std::size_t write(std::span<const char> bytes);
   bool open_file();
   std::int64_t file_room() const;

@@ -106,10 +106,10 @@ constexpr GroupOption kOptions[] = {
     text("reload", Kind::kReload, &Spec::reload, kNow,
          "What a changed script means for requests: strict, they wait for the new code; rolling, the old code serves "
          "until the new one is ready."),
-    number(
-        "request-buffer-size", Kind::kBytes, &Spec::request_buffer_size, 65536, INT64_MAX, kNow,
-        "How much of a request body httpd reads, into a temporary file when it is more than 64 KiB, before a process "
-        "gets the request; 0 = 16 MiB."),
+    number("request-buffer-size", Kind::kBytes, &Spec::request_buffer_size, 65536, INT64_MAX, kNow,
+           "How much of a request body httpd reads, into a temporary file when it is more than a good MiB, before a "
+           "process "
+           "gets the request; 0 = 16 MiB."),
     seconds("request-timeout", &Spec::request_timeout, kNow,
             "How long a request may run, times 1 + ln(threads); 0 = for ever."),
     number("response-buffer-size", Kind::kBytes, &Spec::response_buffer_size, 65536, INT_MAX, kNow,

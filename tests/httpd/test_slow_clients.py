@@ -4,6 +4,7 @@ import hashlib
 import os
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -336,9 +337,29 @@ def start_once(module_server):
 
 def test_without_a_directory_for_it_the_body_is_sent_as_it_comes(start, error_log, tmp_directory):
     httpd = start(f'threads=1 spool-directory={tmp_directory}/missing')
-    body = os.urandom(1_000_000)
+    body = os.urandom(3_000_000)
+    begun = time.monotonic()
     assert httpd.post('/upload', body).json() == digest(body)
+    assert time.monotonic() - begun < 10  # at full speed: not a piece a second
     error_log.expect(rf'GH0308: .*{tmp_directory}/missing cannot be made', times=1)
+
+
+def test_memory_that_is_used_again_never_shows_another_body(start):
+    """Bodies of 64 KiB to 1 MiB behind the first part share memory, one after the other."""
+    httpd = start('processes=2 threads=3')
+    first = MIB // 16
+    sizes = [first, first + 1, 100_000, 700_001, first + MIB - 1, first + MIB, first + MIB + 1]
+
+    def client(number):
+        with httpd.connect() as connection:
+            for turn in range(6):
+                body = os.urandom(sizes[(number + turn) % len(sizes)])
+                if turn % 3 == 2:  # one that nobody reads
+                    assert connection.request('POST', '/hello', body=body).status == 200
+                else:
+                    assert connection.request('POST', '/upload', body=body).json() == digest(body)
+
+    at_once(client, range(14))
 
 
 @as_root

@@ -204,6 +204,26 @@ TEST(Spool, AFileOfSomebodyElseStandsWhereItWasAdded) {
   STRCMP_EQUAL("before other behind", take_all_finally(spool).c_str());
 }
 
+TEST(Spool, WhatIsMappedIsGivenAsItsFileOrInPieces) {
+  const std::string bytes = pattern(2 * kPiece + 7);
+  base::UniqueFd file(open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  LONGS_EQUAL(bytes.size(), pwrite(file.get(), bytes.data(), bytes.size(), 0));
+  Spool spool(limits);
+  spool.add_mapped(bytes.data(), file.get(), static_cast<std::int64_t>(bytes.size()));
+  CHECK(spool.has_room(1));
+  std::string taken = take(spool);
+  LONGS_EQUAL(kPiece, taken.size());
+  const Spool::Range range = spool.first_in_file();
+  LONGS_EQUAL(file.get(), range.fd);
+  CHECK(taken + content(range.fd, range.offset, range.length) == bytes);
+  while (!spool.is_empty()) taken += take(spool);
+  CHECK(taken == bytes);
+
+  spool.add_mapped(bytes.data(), file.get(), 9);
+  spool.drop_first();
+  CHECK(spool.is_empty());
+}
+
 TEST(Spool, MemoryThatCameFreeIsUsedAgainBehindTheFile) {
   Spool spool(limits);
   add(spool, std::string(100, 'a'));
