@@ -71,8 +71,9 @@ gatehouse_io Exchange::on_send_body(void* request, const gatehouse_text* pieces,
   return GATEHOUSE_OK;
 }
 
-void Exchange::on_log(void* /*request*/, gatehouse_level level, gatehouse_text line) noexcept {
-  on_log_line(nullptr, level, line);
+void Exchange::on_log(void* /*request*/, gatehouse_level level, gatehouse_text line,
+                      const gatehouse_place* place) noexcept {
+  on_log_line(nullptr, level, line, place);
 }
 
 std::int64_t Exchange::read_body(void* into, std::size_t size) {
@@ -139,7 +140,7 @@ std::int64_t parse_content_length(std::string_view value, bool* valid) {
   return *valid ? length : 0;
 }
 
-void on_log_line(void* /*context*/, gatehouse_level level, gatehouse_text line) {
+void on_log_line(void* /*context*/, gatehouse_level level, gatehouse_text line, const gatehouse_place* /*place*/) {
   if (level > GATEHOUSE_LOG_NOTICE) return;
   base::write_to_stderr(nullptr, static_cast<base::Level>(level), view_of(line));
 }

@@ -35,7 +35,7 @@ class Exchange {
   static gatehouse_io on_send_head(void* request, const gatehouse_response_head* head) noexcept;
   static gatehouse_io on_send_body(void* request, const gatehouse_text* pieces, std::size_t count,
                                    gatehouse_send how) noexcept;
-  static void on_log(void* request, gatehouse_level level, gatehouse_text line) noexcept;
+  static void on_log(void* request, gatehouse_level level, gatehouse_text line, const gatehouse_place* place) noexcept;
 
   std::int64_t read_body(void* into, std::size_t size);
   void add_head(const gatehouse_response_head& head);
@@ -51,6 +51,6 @@ class Exchange {
 std::int64_t parse_content_length(std::string_view value, bool* valid);
 
 // The lines of this program, in httpd's format, from level notice on: mod_cgid copies them as they are.
-void on_log_line(void* context, gatehouse_level level, gatehouse_text line);
+void on_log_line(void* context, gatehouse_level level, gatehouse_text line, const gatehouse_place* place);
 
 }  // namespace cgi

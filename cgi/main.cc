@@ -33,7 +33,7 @@ class RequestArena final : public wsgi::Arena {
 };
 
 void write_line(void* /*context*/, base::Level level, std::string_view line) {
-  cgi::on_log_line(nullptr, static_cast<gatehouse_level>(level), {line.data(), line.size()});
+  cgi::on_log_line(nullptr, static_cast<gatehouse_level>(level), {line.data(), line.size()}, nullptr);
 }
 
 // The request's two descriptors under other numbers: what the application, an extension module or a program that

@@ -19,12 +19,13 @@ void set_log_level(base::Level level) {
   base::set_log_sink(write_filtered, nullptr);
 }
 
-void on_engine_log(void* /*context*/, gatehouse_level level, gatehouse_text line) {
+void on_engine_log(void* /*context*/, gatehouse_level level, gatehouse_text line, const gatehouse_place* /*place*/) {
   write_filtered(nullptr, static_cast<base::Level>(level), std::string_view(line.data, line.size));
 }
 
-void on_repeated_engine_log(void* context, gatehouse_level /*level*/, gatehouse_text line) {
-  on_engine_log(context, GATEHOUSE_LOG_DEBUG, line);
+void on_repeated_engine_log(void* context, gatehouse_level /*level*/, gatehouse_text line,
+                            const gatehouse_place* place) {
+  on_engine_log(context, GATEHOUSE_LOG_DEBUG, line, place);
 }
 
 }  // namespace gatehoused

@@ -11,9 +11,9 @@ namespace gatehoused {
 
 // Installs the sink of this binary. Before that, lines of every level are written.
 void set_log_level(base::Level level);
-// gatehouse_host.log: the engine's lines take the same way.
-void on_engine_log(void* context, gatehouse_level level, gatehouse_text line);
+// gatehouse_host.log: the engine's lines take the same way; these have no place for a file of the application.
+void on_engine_log(void* context, gatehouse_level level, gatehouse_text line, const gatehouse_place* place);
 // The same for lines that the log has already: at level debug.
-void on_repeated_engine_log(void* context, gatehouse_level level, gatehouse_text line);
+void on_repeated_engine_log(void* context, gatehouse_level level, gatehouse_text line, const gatehouse_place* place);
 
 }  // namespace gatehoused

@@ -55,7 +55,7 @@ class Session {
   gatehouse_io send_head(const gatehouse_response_head& head);
   gatehouse_io send_body(std::span<const gatehouse_text> pieces, gatehouse_send how);
   gatehouse_io send_file(int fd, std::int64_t offset, std::int64_t length);
-  void log(gatehouse_level level, std::string_view line);
+  void log(gatehouse_level level, std::string_view line, const gatehouse_place* place = nullptr);
   gatehouse_io send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers);
   bool client_gone() const;
   FunctionCall& function_call() { return *function_call_; }
@@ -446,10 +446,12 @@ gatehouse_io Session::copy_file(int fd, std::int64_t offset, std::int64_t length
 
 // At once, ahead of a response that waits: the line must not be lost when the process dies. Never waits; what
 // the channel does not take goes to the error log from here.
-void Session::log(gatehouse_level level, std::string_view line) {
+void Session::log(gatehouse_level level, std::string_view line, const gatehouse_place* place) {
   if (!gone_) {
     std::string frame;
-    wire::append_log(static_cast<base::Level>(level), line, request_, &frame);
+    wire::LogLine log = {static_cast<base::Level>(level), line};
+    if (place != nullptr) log.file = view(place->file), log.line = place->line;
+    wire::append_log(log, request_, &frame);
     const ssize_t size = wire::send_now(channel_, base::as_bytes(frame));
     if (size > 0) {
       output_.insert(0, frame, static_cast<std::size_t>(size));
@@ -501,8 +503,8 @@ const gatehouse_request_calls kCalls = {
     [](void* request, int fd, std::int64_t offset, std::int64_t length) noexcept {
       return static_cast<Session*>(request)->send_file(fd, offset, length);
     },
-    [](void* request, gatehouse_level level, gatehouse_text line) noexcept {
-      static_cast<Session*>(request)->log(level, view(line));
+    [](void* request, gatehouse_level level, gatehouse_text line, const gatehouse_place* place) noexcept {
+      static_cast<Session*>(request)->log(level, view(line), place);
     },
     [](void* request, std::uint32_t status, const gatehouse_pair* headers, std::size_t count) noexcept {
       return static_cast<Session*>(request)->send_interim(status, std::span(headers, count));

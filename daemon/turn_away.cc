@@ -42,7 +42,7 @@ TurnedAway turn_away_one(int queue, std::string_view reason) {
   if (!channel.valid() || !wire::decode({bytes.data(), static_cast<std::size_t>(got)}, &ticket))
     return TurnedAway::kOne;
   std::string answer;
-  wire::append_log(base::Level::kError, reason, ticket.request, &answer);
+  wire::append_log({base::Level::kError, reason}, ticket.request, &answer);
   wire::append_end({GATEHOUSE_FAILED, kServiceUnavailable}, ticket.request, 0, &answer);
   discard_input(channel.get());
   // Fits into the empty buffer of a fresh socket. A child that has given up is not our concern.

@@ -86,8 +86,8 @@ gatehouse_io on_send_file(void* request, int fd, int64_t offset, int64_t length)
   return call.writer->client_gone() ? GATEHOUSE_GONE : GATEHOUSE_OK;
 }
 
-void on_log(void* request, gatehouse_level level, gatehouse_text line) noexcept {
-  log_request_line(call_of(request).r, static_cast<base::Level>(level), view_of_text(line));
+void on_log(void* request, gatehouse_level level, gatehouse_text line, const gatehouse_place* place) noexcept {
+  log_request_line(call_of(request).r, static_cast<base::Level>(level), view_of_text(line), place);
 }
 
 gatehouse_io on_send_interim(void* request, uint32_t status, const gatehouse_pair* headers, size_t count) noexcept {
@@ -101,8 +101,9 @@ constexpr gatehouse_request_calls kCalls = {sizeof kCalls, nullptr,      on_read
 
 // --- The process
 
-void on_process_log(void* /*context*/, gatehouse_level level, gatehouse_text line) noexcept {
-  log_sink(nullptr, static_cast<base::Level>(level), view_of_text(line));
+void on_process_log(void* /*context*/, gatehouse_level level, gatehouse_text line,
+                    const gatehouse_place* place) noexcept {
+  log_process_line(static_cast<base::Level>(level), view_of_text(line), place);
 }
 
 // mod_wsgi.thread_id: from 1, in the order in which threads serve their first request.

@@ -44,8 +44,8 @@ struct Context {
   std::vector<Answer>* answers;
 };
 
-void on_log(void* context, gatehouse_level level, gatehouse_text line) noexcept {
-  log_request_line(static_cast<Context*>(context)->r, static_cast<base::Level>(level), {line.data, line.size});
+void on_log(void* context, gatehouse_level level, gatehouse_text line, const gatehouse_place* place) noexcept {
+  log_request_line(static_cast<Context*>(context)->r, static_cast<base::Level>(level), {line.data, line.size}, place);
 }
 
 gatehouse_text on_ssl_variable(void* context, gatehouse_text name) noexcept {

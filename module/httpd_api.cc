@@ -26,10 +26,28 @@ std::string formatted(base::Message message, const char* format, va_list argumen
   return base::escape_line(line);
 }
 
+// What %F shows. httpd escapes the message only.
+struct Mark {
+  explicit Mark(const gatehouse_place* place = nullptr) {
+    if (place == nullptr) return;
+    file = base::escape_line({place->file.data, place->file.size});
+    line = static_cast<int>(place->line);
+  }
+  std::string file = __FILE__;
+  int line = __LINE__;
+};
+
+void log_server_line(const server_rec* s, base::Level level, std::string_view line, const Mark& mark = Mark()) {
+  ap_log_error(mark.file.c_str(), mark.line, APLOG_MODULE_INDEX, httpd_level(level), 0, s, "%.*s",
+               static_cast<int>(line.size()), line.data());
+}
+
 }  // namespace
 
-void log_request_line(request_rec* r, base::Level level, std::string_view line) {
-  ap_log_rerror(APLOG_MARK, httpd_level(level), 0, r, "%.*s", static_cast<int>(line.size()), line.data());
+void log_request_line(request_rec* r, base::Level level, std::string_view line, const gatehouse_place* place) {
+  const Mark mark(place);
+  ap_log_rerror(mark.file.c_str(), mark.line, APLOG_MODULE_INDEX, httpd_level(level), 0, r, "%.*s",
+                static_cast<int>(line.size()), line.data());
 }
 
 void log_request(request_rec* r, base::Message message, const char* format, ...) {
@@ -43,14 +61,6 @@ void log_request(request_rec* r, const base::Error& error) {
   log_request_line(r, base::entry_of(error.message).level, base::escape_line(base::text_of(error)));
 }
 
-namespace {
-
-void log_server_line(const server_rec* s, base::Level level, std::string_view line) {
-  ap_log_error(APLOG_MARK, httpd_level(level), 0, s, "%.*s", static_cast<int>(line.size()), line.data());
-}
-
-}  // namespace
-
 void log_server(const server_rec* s, base::Message message, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -60,6 +70,10 @@ void log_server(const server_rec* s, base::Message message, const char* format, 
 
 void log_server(const server_rec* s, const base::Error& error) {
   log_server_line(s, base::entry_of(error.message).level, base::escape_line(base::text_of(error)));
+}
+
+void log_process_line(base::Level level, std::string_view line, const gatehouse_place* place) {
+  log_server_line(ap_server_conf, level, line, Mark(place));
 }
 
 void log_sink(void* /*context*/, base::Level level, std::string_view line) {

@@ -46,6 +46,7 @@
 #include "base/log.h"
 #include "base/messages.h"
 #include "base/result.h"
+#include "wsgi/engine_abi.h"
 
 #ifdef APLOG_USE_MODULE
 APLOG_USE_MODULE(wsgi);
@@ -86,13 +87,16 @@ inline std::string_view view_of(const char* text) {
 // "GHnnnn: text" at the message's level. Format as printf. Any thread that owns the request.
 [[gnu::format(printf, 3, 4)]] void log_request(request_rec* r, base::Message message, const char* format, ...);
 void log_request(request_rec* r, const base::Error& error);
-// A line that has its code already and is escaped (from an engine, from a worker).
-void log_request_line(request_rec* r, base::Level level, std::string_view line);
+// A line that has its code already and is escaped (from an engine, from a worker). place: what %F of ErrorLogFormat
+// shows, nullptr when it is not known.
+void log_request_line(request_rec* r, base::Level level, std::string_view line, const gatehouse_place* place = nullptr);
 
 // The same for lines of a server; s may be NULL (the main log).
 [[gnu::format(printf, 3, 4)]] void log_server(const server_rec* s, base::Message message, const char* format, ...);
 void log_server(const server_rec* s, const base::Error& error);
 
+// A line of the process: to the main server's log. As log_request_line.
+void log_process_line(base::Level level, std::string_view line, const gatehouse_place* place);
 // base::log's sink for this binary. context: unused; lines go to the main server's log.
 void log_sink(void* context, base::Level level, std::string_view line);
 

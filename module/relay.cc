@@ -383,7 +383,7 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
         on_answers();
         break;
       case Event::kLog:
-        log_request_line(r_, reader_.log_level(), reader_.log_line());
+        on_log();
         break;
       case Event::kEnd:
         return on_end(bytes.empty());
@@ -391,6 +391,12 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
         return garbage(reader_.reason());
     }
   }
+}
+
+void Relay::on_log() {
+  const wire::LogLine& log = reader_.log();
+  const gatehouse_place place = {{log.file.data(), log.file.size()}, log.line};
+  log_request_line(r_, log.level, log.text, log.file.empty() ? nullptr : &place);
 }
 
 Relay::Flow Relay::on_interim() {

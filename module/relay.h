@@ -115,6 +115,7 @@ class Relay {
   Flow receive_body(int flags, bool* dry);
   Flow on_nothing(ssize_t size, bool* dry);
   Flow on_bytes(std::span<const std::byte> bytes);
+  void on_log();
   Flow on_interim();
   void on_head();
   Flow on_file();

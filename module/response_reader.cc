@@ -85,7 +85,7 @@ ResponseReader::Event ResponseReader::on_frame() {
     case FrameType::kAnswers:
       return on_answers();
     case FrameType::kLog:
-      return wire::decode_log(decoder_.payload(), &log_level_, &body_) ? Event::kLog : refuse("a malformed log line");
+      return wire::decode_log(decoder_.payload(), &log_) ? Event::kLog : refuse("a malformed log line");
     case FrameType::kEnd:
       return on_end();
     default:

@@ -30,7 +30,7 @@ class ResponseReader {
     kBody,      // body(): the next bytes
     kFile,      // file() and take_file(): the next part of the body
     kAnswers,   // answers(): of a call
-    kLog,       // log_level() and log_line()
+    kLog,       // log()
     kEnd,       // end(); whole unless it says otherwise
     kGarbage    // reason(); close the channel
   };
@@ -52,8 +52,7 @@ class ResponseReader {
   const wire::FileRange& file() const { return file_; }
   base::UniqueFd take_file() { return std::move(descriptor_); }
   const std::vector<wire::Answer>& answers() const { return answers_; }
-  base::Level log_level() const { return log_level_; }
-  std::string_view log_line() const { return body_; }
+  const wire::LogLine& log() const { return log_; }
   const wire::End& end() const { return end_; }
   bool is_kept() const { return (decoder_.header().flags & wire::kKept) != 0; }  // after kEnd
   const char* reason() const { return reason_; }
@@ -84,7 +83,7 @@ class ResponseReader {
   bool body_wanted_ = false;
   std::size_t answers_wanted_ = 0;  // 0: it is no call
   std::vector<wire::Answer> answers_;
-  base::Level log_level_ = base::Level::kError;
+  wire::LogLine log_;
   wire::InterimHead interim_;
   wire::ResponseHead head_;
   wire::FileRange file_;

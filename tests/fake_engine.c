@@ -87,7 +87,7 @@ static enum gatehouse_result sleep_first(const struct gatehouse_request* request
 
 static enum gatehouse_result fail(const struct gatehouse_request* request) {
   if (!enter(request)) return GATEHOUSE_ABORTED;
-  request->calls->log(request->context, GATEHOUSE_LOG_ERROR, text_of("the fake application failed"));
+  request->calls->log(request->context, GATEHOUSE_LOG_ERROR, text_of("the fake application failed"), NULL);
   return GATEHOUSE_FAILED;
 }
 
@@ -197,7 +197,7 @@ static int load(const struct gatehouse_target* target, struct gatehouse_error* e
 static void end_thread(void) {}
 
 static void stop(const char* reason) {
-  if (host != NULL && host->log != NULL) host->log(host->context, GATEHOUSE_LOG_INFO, text_of(reason));
+  if (host != NULL && host->log != NULL) host->log(host->context, GATEHOUSE_LOG_INFO, text_of(reason), NULL);
 }
 
 static int name_threads(char* into, size_t size) {
@@ -220,12 +220,13 @@ static void call(const struct gatehouse_call* call, struct gatehouse_outcome* ou
 static void publish_signal(int number) {
   (void)number;
   if (host != NULL && host->log != NULL)
-    host->log(host->context, GATEHOUSE_LOG_INFO, text_of("a signal was published"));
+    host->log(host->context, GATEHOUSE_LOG_INFO, text_of("a signal was published"), NULL);
 }
 
 static int interrupt(uint64_t request) {
   if (host != NULL && host->log != NULL)
-    host->log(host->context, GATEHOUSE_LOG_INFO, text_of(request != 0 ? "a request was interrupted" : "no request"));
+    host->log(host->context, GATEHOUSE_LOG_INFO, text_of(request != 0 ? "a request was interrupted" : "no request"),
+              NULL);
   return request != 0;
 }
 
@@ -234,7 +235,7 @@ static void probe(void) {
 }
 
 static void stacks(void) {
-  if (host != NULL && host->log != NULL) host->log(host->context, GATEHOUSE_LOG_INFO, text_of("the stacks"));
+  if (host != NULL && host->log != NULL) host->log(host->context, GATEHOUSE_LOG_INFO, text_of("the stacks"), NULL);
 }
 
 static void announce(enum gatehouse_end end, const char* reason) {

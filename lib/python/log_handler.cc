@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "python/log_handler.h"
 
+#include <climits>
 #include <string>
 
 #include "base/messages.h"
@@ -27,16 +28,25 @@ PyObject* on_is_logged(PyObject*, PyObject* number) noexcept {
   return PyBool_FromLong(is_logged(Request::of_this_thread(), level_of(value)));
 }
 
-// write(levelno, text)
+std::uint32_t line_of(PyObject* number) {
+  const long line = PyLong_Check(number) ? PyLong_AsLong(number) : 0;
+  PyErr_Clear();
+  return line > 0 && line <= INT_MAX ? static_cast<std::uint32_t>(line) : 0;
+}
+
+// write(levelno, text, pathname, lineno). The last two may be anything: a record is what the application makes of it.
 PyObject* on_write(PyObject*, PyObject* arguments) noexcept {
   Attached attached = Attached::in_slot();
   long number;
-  PyObject* text;
-  if (PyArg_ParseTuple(arguments, "lU:write", &number, &text) == 0) return nullptr;
+  PyObject *text, *pathname, *lineno;
+  if (PyArg_ParseTuple(arguments, "lUOO:write", &number, &text, &pathname, &lineno) == 0) return nullptr;
+  const std::string file = PyUnicode_Check(pathname) ? utf8_of(Borrowed(pathname)) : std::string();
+  const gatehouse_place told = {python::text(file), line_of(lineno)};
+  const gatehouse_place* const place = file.empty() ? nullptr : &told;
   Request* request = Request::of_this_thread();
   std::string partial;
-  write_lines(attached, request, level_of(number), partial, utf8_of(Borrowed(text)));
-  flush_lines(attached, request, level_of(number), partial);
+  write_lines(attached, request, level_of(number), partial, utf8_of(Borrowed(text)), place);
+  flush_lines(attached, request, level_of(number), partial, place);
   Py_RETURN_NONE;
 }
 
@@ -51,7 +61,7 @@ class LogHandler(logging.Handler):
     def emit(self, record):
         if is_logged(record.levelno):
             try:
-                write(record.levelno, self.format(record))
+                write(record.levelno, self.format(record), record.pathname, record.lineno)
             except Exception:
                 self.handleError(record)
 )";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// mod_wsgi.LogHandler: a logging.Handler whose records become lines of httpd's log at their own level. Made when it is
-// first asked for, so that an application without logging does not import it.
+// mod_wsgi.LogHandler: a logging.Handler whose records become lines of httpd's log at their own level and place. Made
+// when it is first asked for, so that an application without logging does not import it.
 
 #include "python/cpython.h"
 

@@ -57,12 +57,12 @@ std::size_t size_in_log(std::string_view escaped) {
   return size;
 }
 
-void emit(Attached& attached, Request* request, base::Level level, std::string_view raw) {
+void emit(Attached& attached, Request* request, base::Level level, std::string_view raw, const gatehouse_place* place) {
   const std::string escaped = base::escape_line(raw, raw.size() * 4);
-  if (size_in_log(escaped) <= kRecordLimit) return log_line(attached, request, level, escaped);
+  if (size_in_log(escaped) <= kRecordLimit) return log_line(attached, request, level, escaped, place);
   const std::size_t half = character_start(raw, raw.size() / 2);
-  emit(attached, request, level, raw.substr(0, half));
-  emit(attached, request, level, raw.substr(half));
+  emit(attached, request, level, raw.substr(0, half), place);
+  emit(attached, request, level, raw.substr(half), place);
 }
 
 bool write_text(Attached& attached, PyObject* self, Borrowed text) {
@@ -231,7 +231,8 @@ Ref make_errors(Attached&, const ModuleState& objects, Request& request) {
 
 void end_errors(Borrowed errors) { self_of(errors.get())->request = nullptr; }
 
-void write_lines(Attached& attached, Request* request, base::Level level, std::string& partial, std::string_view text) {
+void write_lines(Attached& attached, Request* request, base::Level level, std::string& partial, std::string_view text,
+                 const gatehouse_place* place) {
   while (!text.empty()) {
     const std::string_view window = text.substr(0, kRecordLimit - std::min(partial.size(), kRecordLimit - 1));
     const std::size_t newline = window.find('\n');
@@ -248,13 +249,14 @@ void write_lines(Attached& attached, Request* request, base::Level level, std::s
         line.resize(cut);
       }
     }
-    emit(attached, request, level, line);
+    emit(attached, request, level, line, place);
   }
 }
 
-void flush_lines(Attached& attached, Request* request, base::Level level, std::string& partial) {
+void flush_lines(Attached& attached, Request* request, base::Level level, std::string& partial,
+                 const gatehouse_place* place) {
   if (partial.empty()) return;
-  emit(attached, request, level, std::exchange(partial, {}));
+  emit(attached, request, level, std::exchange(partial, {}), place);
 }
 
 void flush_partial_lines(Attached& attached, Request& request) {

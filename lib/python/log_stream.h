@@ -13,6 +13,7 @@
 #include "base/messages.h"
 #include "python/attach.h"
 #include "python/ref.h"
+#include "wsgi/engine_abi.h"
 
 namespace python {
 
@@ -29,10 +30,12 @@ Ref make_errors(Attached& attached, const ModuleState& objects, Request& request
 void end_errors(Borrowed errors);
 
 // Logs text's full lines; what follows the last newline stays in partial. Long lines are logged in pieces of at
-// most 8 KB, cut between characters. May let other threads run.
-void write_lines(Attached& attached, Request* request, base::Level level, std::string& partial, std::string_view text);
+// most 8 KB, cut between characters. place: nullptr when it is not known. May let other threads run.
+void write_lines(Attached& attached, Request* request, base::Level level, std::string& partial, std::string_view text,
+                 const gatehouse_place* place = nullptr);
 // Logs what is left in partial.
-void flush_lines(Attached& attached, Request* request, base::Level level, std::string& partial);
+void flush_lines(Attached& attached, Request* request, base::Level level, std::string& partial,
+                 const gatehouse_place* place = nullptr);
 // What print() and wsgi.errors have begun in a request and not ended with a newline.
 void flush_partial_lines(Attached& attached, Request& request);
 

@@ -70,15 +70,16 @@ Turn::~Turn() {
   request_.changed_.notify_all();
 }
 
-void log_line(Attached& attached, Request* request, base::Level level, std::string_view line) {
+void log_line(Attached& attached, Request* request, base::Level level, std::string_view line,
+              const gatehouse_place* place) {
   const auto abi_level = static_cast<gatehouse_level>(level);
   if (request == nullptr) {
     const gatehouse_host& host = Runtime::get().host();
-    host.log(host.context, abi_level, text(line));
+    host.log(host.context, abi_level, text(line), place);
     return;
   }
   Turn turn(attached, *request);
-  if (!turn.too_late()) request->calls().log(request->context(), abi_level, text(line));
+  if (!turn.too_late()) request->calls().log(request->context(), abi_level, text(line), place);
 }
 
 bool is_logged(const Request* request, base::Level level) {

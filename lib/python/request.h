@@ -110,8 +110,10 @@ class Turn {
   bool nested_ = false;
 };
 
-// Logs one line to the request, or to the host when request is nullptr. line must be escaped.
-void log_line(Attached& attached, Request* request, base::Level level, std::string_view line);
+// Logs one line to the request, or to the host when request is nullptr. line must be escaped. place: nullptr when it is
+// not known.
+void log_line(Attached& attached, Request* request, base::Level level, std::string_view line,
+              const gatehouse_place* place = nullptr);
 // Is a line of this level logged there, or dropped by the host?
 bool is_logged(const Request* request, base::Level level);
 // Logs "GHnnnn: text", escaped, at the message's level.

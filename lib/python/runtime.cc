@@ -26,7 +26,7 @@ constinit Runtime* runtime = nullptr;
 
 void on_base_log(void* context, base::Level level, std::string_view line) {
   const auto* host = static_cast<const gatehouse_host*>(context);
-  host->log(host->context, static_cast<gatehouse_level>(level), gatehouse_text{line.data(), line.size()});
+  host->log(host->context, static_cast<gatehouse_level>(level), gatehouse_text{line.data(), line.size()}, nullptr);
 }
 
 void on_fork_child() noexcept { runtime->forked_unannounced(); }

@@ -31,13 +31,15 @@
 
 namespace wire {
 
-inline constexpr std::uint16_t kProtocolVersion = 3;
+inline constexpr std::uint16_t kProtocolVersion = 4;
 inline constexpr std::size_t kFrameHeaderSize = 12;
 inline constexpr std::uint32_t kMaxBodyFrame = 1u << 20;     // payload of BODY, either way
 inline constexpr std::uint32_t kMaxRequestHead = 16u << 20;  // payload of a request HEAD
 inline constexpr std::uint32_t kMaxResponseHead = 1u << 20;  // payload of a response HEAD
 inline constexpr std::uint32_t kMaxAnswers = 1u << 20;       // payload of ANSWERS
-inline constexpr std::uint32_t kMaxLog = 16u << 10;          // payload of LOG
+inline constexpr std::uint32_t kMinLog = 9;                  // payload of LOG
+inline constexpr std::uint32_t kMaxLog = 16u << 10;          // the same
+inline constexpr std::size_t kMaxLogFile = 1024;             // of it: a file's name
 inline constexpr std::uint32_t kMaxFirstBody = 64u << 10;    // body bytes in a request's first part
 inline constexpr std::uint32_t kMaxPairs = 1u << 16;         // entries of an environ, headers of a response
 // HEAD, one BODY and BODY_END.
@@ -54,7 +56,7 @@ enum class FrameType : std::uint8_t {
   kResponseHead = 18,
   kFile = 19,  // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body; a child's follows the first
                // part at once
-  kLog = 20,   // u8 level, text
+  kLog = 20,   // u8 level, u32 line, its file, text
   kEnd = 21,   // see struct End: the request's last frame
   kInterim = 22,  // InterimHead: a 1xx response ahead of the head
   kAnswers = 23   // to a call, in place of head and body: what each of its functions gave

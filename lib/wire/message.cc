@@ -284,20 +284,24 @@ bool decode_end(std::span<const std::byte> payload, End* out) {
   return true;
 }
 
-void append_log(base::Level level, std::string_view line, std::uint32_t request, std::string* out) {
+void append_log(const LogLine& log, std::uint32_t request, std::string* out) {
+  const std::string_view file = log.file.substr(log.file.size() - std::min(log.file.size(), kMaxLogFile));
   OpenFrame frame(FrameType::kLog, 0, request, out);
   ByteWriter writer(out);
-  writer.u8(static_cast<std::uint8_t>(level));
-  writer.text(line.substr(0, kMaxLog - 1));
+  writer.u8(static_cast<std::uint8_t>(log.level));
+  writer.u32(log.line);
+  put_text(writer, file);
+  writer.text(log.text.substr(0, kMaxLog - kMinLog - file.size()));
   frame.close();
 }
 
-bool decode_log(std::span<const std::byte> payload, base::Level* level, std::string_view* line) {
+bool decode_log(std::span<const std::byte> payload, LogLine* out) {
   ByteReader reader(payload);
-  const std::uint8_t number = reader.u8();
-  if (!reader.ok() || number > static_cast<std::uint8_t>(base::Level::kTrace)) return false;
-  *level = static_cast<base::Level>(number);
-  *line = reader.text(reader.remaining());
+  const std::uint8_t level = reader.u8();
+  const std::uint32_t line = reader.u32();
+  const std::string_view file = get_text(reader);
+  if (!reader.ok() || file.size() > kMaxLogFile || level > static_cast<std::uint8_t>(base::Level::kTrace)) return false;
+  *out = {static_cast<base::Level>(level), reader.text(reader.remaining()), file, line};
   return true;
 }
 

@@ -118,8 +118,15 @@ struct End {
 void append_end(const End& end, std::uint32_t request, std::uint8_t flags, std::string* out);
 bool decode_end(std::span<const std::byte> payload, End* out);
 
-void append_log(base::Level level, std::string_view line, std::uint32_t request, std::string* out);
-bool decode_log(std::span<const std::byte> payload, base::Level* level, std::string_view* line);
+struct LogLine {
+  base::Level level = base::Level::kError;
+  std::string_view text;
+  std::string_view file = {};  // of the code that it comes from; empty: not known
+  std::uint32_t line = 0;      // in that file
+};
+// What is too long loses the end of its text and the front of its file's name.
+void append_log(const LogLine& log, std::uint32_t request, std::string* out);
+bool decode_log(std::span<const std::byte> payload, LogLine* out);
 
 struct FileRange {
   std::uint64_t offset = 0;

@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-#define GATEHOUSE_ENGINE_ABI 2u
+#define GATEHOUSE_ENGINE_ABI 3u
 
 struct gatehouse_text {
   const char* data; /* may be NULL only when size is 0 */
@@ -42,6 +42,12 @@ enum gatehouse_level {
   GATEHOUSE_LOG_NOTICE = 5,
   GATEHOUSE_LOG_INFO = 6,
   GATEHOUSE_LOG_DEBUG = 7
+};
+
+/* Where in an application's code a line of the log comes from. */
+struct gatehouse_place {
+  struct gatehouse_text file; /* any bytes: a host escapes what it shows of them */
+  uint32_t line;
 };
 
 /* What a call says when it fails: a message number (base/messages.def) and one sentence. The caller
@@ -160,9 +166,10 @@ struct gatehouse_server_visitor {
 struct gatehouse_host {
   uint32_t size;
   void* context;
-  /* One line, already escaped and with its code, that belongs to no request. May be called with the GIL
-   * held: must not wait for anything but a log file. Any thread. */
-  void (*log)(void* context, enum gatehouse_level level, struct gatehouse_text line);
+  /* One line, already escaped and with its code, that belongs to no request; place: NULL when it is not known. May be
+   * called with the GIL held: must not wait for anything but a log file. Any thread. */
+  void (*log)(void* context, enum gatehouse_level level, struct gatehouse_text line,
+              const struct gatehouse_place* place);
   /* In a process that the application forked (os.fork, multiprocessing), before it runs Python code:
    * close what only a worker may hold (queue, channels). May be NULL. */
   void (*after_application_fork)(void* context);
@@ -233,9 +240,10 @@ struct gatehouse_request_calls {
   /* length bytes of a regular file from offset. Without the GIL; the descriptor stays the engine's and
    * its file position is unspecified after. May be NULL: the engine then reads the file itself. */
   enum gatehouse_io (*send_file)(void* request, int fd, int64_t offset, int64_t length);
-  /* One line of this request (wsgi.errors, print, traceback), escaped, with its code if it has one. With
-   * or without the GIL; must not wait for the client. */
-  void (*log)(void* request, enum gatehouse_level level, struct gatehouse_text line);
+  /* One line of this request (wsgi.errors, print, traceback), escaped, with its code if it has one; place: NULL when
+   * it is not known. With or without the GIL; must not wait for the client. */
+  void (*log)(void* request, enum gatehouse_level level, struct gatehouse_text line,
+              const struct gatehouse_place* place);
   /* An interim response (103) on its way to the client now, before send_head. Headers are checked. Without the
    * GIL; may block on the client. May be NULL: applications then have no wsgi.early_hints. */
   enum gatehouse_io (*send_interim)(void* request, uint32_t status, const struct gatehouse_pair* headers, size_t count);

@@ -8,7 +8,7 @@
 #include <cstddef>
 
 static_assert(sizeof(void*) == 8 && sizeof(long) == 8 && sizeof(int) == 4, "write down this machine's layout, too");
-static_assert(GATEHOUSE_ENGINE_ABI == 2u);
+static_assert(GATEHOUSE_ENGINE_ABI == 3u);
 static_assert(sizeof(enum gatehouse_level) == 4 && sizeof(enum gatehouse_io) == 4 && sizeof(enum gatehouse_send) == 4);
 
 static_assert(sizeof(gatehouse_text) == 16);
@@ -18,6 +18,10 @@ static_assert(offsetof(gatehouse_text, size) == 8);
 static_assert(sizeof(gatehouse_pair) == 32);
 static_assert(offsetof(gatehouse_pair, name) == 0);
 static_assert(offsetof(gatehouse_pair, value) == 16);
+
+static_assert(sizeof(gatehouse_place) == 24);
+static_assert(offsetof(gatehouse_place, file) == 0);
+static_assert(offsetof(gatehouse_place, line) == 16);
 
 static_assert(sizeof(gatehouse_error) == 2056);
 static_assert(offsetof(gatehouse_error, size) == 0);

@@ -69,6 +69,24 @@ TEST(Api, log_records_have_the_level_of_their_own) {
   CHECK(fake_host::contains(reply.notes, "second"));
 }
 
+TEST(Api, each_line_of_a_record_tells_where_it_comes_from) {
+  const Reply reply = execute(
+      "import logging\n"
+      "log = logging.getLogger('w'); log.propagate = False; log.handlers[:] = [mod_wsgi.LogHandler()]\n"
+      "exec(compile('\\n\\nlog.error(\"one\\\\ntwo\")', '/srv/views.py', 'exec'))\n"
+      "print('no record')");
+  CHECK(reply.places == (std::vector<std::string>{"/srv/views.py:3", "/srv/views.py:3", ""}));
+}
+
+TEST(Api, a_record_that_nobody_wrote_has_no_place) {
+  const Reply reply = execute(
+      "import logging\n"
+      "for told in {}, {'pathname': None}, {'pathname': 1, 'lineno': 'x'}, {'pathname': 'a.py', 'lineno': 1 << 70}:\n"
+      "    mod_wsgi.LogHandler().handle(logging.makeLogRecord({'levelno': 40, 'msg': 'made', **told}))");
+  LONGS_EQUAL(4, reply.log.size());
+  CHECK(reply.places == (std::vector<std::string>{"", "", "", "a.py:0"}));
+}
+
 TEST(Api, what_log_level_drops_is_not_formatted) {
   site.log_level = GATEHOUSE_LOG_WARNING;
   const Reply reply = execute(

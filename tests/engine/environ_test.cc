@@ -78,7 +78,8 @@ TEST(Environ, is_the_same_whatever_came_before) {
     site.environ = pairs;
     first.push_back(site.get().body);
   }
-  for (const std::size_t which : {0, 0, 0, 1, 1, 0, 1, 2, 2, 2, 3, 3, 3, 2, 4, 4, 4, 5, 5, 5, 6, 6, 6, 0}) {
+  for (const std::size_t which :
+       {0u, 0u, 0u, 1u, 1u, 0u, 1u, 2u, 2u, 2u, 3u, 3u, 3u, 2u, 4u, 4u, 4u, 5u, 5u, 5u, 6u, 6u, 6u, 0u}) {
     site.environ = environs[which];
     STRCMP_EQUAL(first[which].c_str(), site.get().body.c_str());
   }

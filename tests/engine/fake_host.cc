@@ -29,7 +29,7 @@ std::mutex host_log_mutex;
 std::vector<std::string>* host_log = new std::vector<std::string>;
 std::atomic<int> forks = 0;
 
-void on_host_log(void*, gatehouse_level, gatehouse_text line) {
+void on_host_log(void*, gatehouse_level, gatehouse_text line, const gatehouse_place*) {
   const std::lock_guard<std::mutex> lock(host_log_mutex);
   host_log->emplace_back(line.data, line.size);
 }
@@ -132,11 +132,14 @@ gatehouse_io on_send_file(void* request, int fd, std::int64_t offset, std::int64
   return GATEHOUSE_OK;
 }
 
-void on_log(void* request, gatehouse_level level, gatehouse_text line) {
+void on_log(void* request, gatehouse_level level, gatehouse_text line, const gatehouse_place* place) {
   Exchange* exchange = exchange_of(request);
   Inside inside(exchange);
   Reply& reply = exchange->reply;
-  (level <= GATEHOUSE_LOG_WARNING ? reply.log : reply.notes).emplace_back(line.data, line.size);
+  if (level > GATEHOUSE_LOG_WARNING) return reply.notes.emplace_back(line.data, line.size), void();
+  reply.log.emplace_back(line.data, line.size);
+  reply.places.push_back(
+      place == nullptr ? "" : std::string(place->file.data, place->file.size) + ":" + std::to_string(place->line));
 }
 
 gatehouse_io on_send_interim(void* request, std::uint32_t status, const gatehouse_pair* headers, std::size_t count) {

@@ -48,7 +48,8 @@ struct Reply {
   std::vector<std::string> interims;  // "103 Name: value, ..."
   std::vector<std::string> steps;     // "entered", "head", "buffer", "flush", "file", "read", in order
   std::vector<std::string> log;       // lines of level warning and worse
-  std::vector<std::string> notes;     // the others
+  std::vector<std::string> places;    // "file:line" of each of them, "" without one
+  std::vector<std::string> notes;     // the other lines
   std::vector<Answer> answers;        // call()
 
   // The only answer; "(n answers)" when there is not one.

@@ -78,11 +78,10 @@ void try_end(Bytes payload) {
 }
 
 void try_log(Bytes payload) {
-  base::Level level{};
-  std::string_view line;
-  if (payload.size() > wire::kMaxLog || !wire::decode_log(payload, &level, &line)) return;
+  wire::LogLine log;
+  if (payload.size() > wire::kMaxLog || !wire::decode_log(payload, &log)) return;
   std::string frame;
-  wire::append_log(level, line, 1, &frame);
+  wire::append_log(log, 1, &frame);
   same(payload, frame);
 }
 

@@ -82,6 +82,19 @@ def test_log_level_filters_records(server, error_log):
     assert error_log.matching('a warning of logging') == []
 
 
+def test_log_records_tell_where_they_come_from(server, error_log):
+    httpd = server('ErrorLogFormat "[%{cu}t] [%-m:%l] [pid %P] [id %-L] [client %-a] %E: %F: %M"\nWSGIDaemonProcess one\n'
+                   'WSGIScriptAlias /embedded ${APPS}/log_place.wsgi\n'
+                   'WSGIScriptAlias /daemon ${APPS}/log_place.wsgi process-group=one\n')
+    error_log.expect(r'log_place\.wsgi\(11\): while importing$', times=1)  # embedded
+    error_log.expect(r'\] while importing$', times=1)  # the daemon, whose own lines follow no ErrorLogFormat
+    error_log.expect(r'log_place\.wsgi\(15\): first line$', times=2)
+    error_log.expect(r'log_place\.wsgi\(15\): second line$', times=2)
+    error_log.expect(r'a\\x0a\[x\] \[wsgi:crit\] forged\.py\(1\): of a strange file$', times=2)
+    for mode in 'embedded', 'daemon':
+        assert httpd.get(f'/{mode}').status == 200
+
+
 @pytest.fixture(scope='module')
 def mypy():
     pytest.importorskip('mypy')

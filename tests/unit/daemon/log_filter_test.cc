@@ -47,8 +47,8 @@ TEST(LogFilter, LetsThroughWhatIsAsSevereAsTheLevel) {
 TEST(LogFilter, TreatsTheEnginesLinesAlike) {
   gatehoused::set_log_level(base::Level::kWarning);
   const std::string text = written_by([] {
-    gatehoused::on_engine_log(nullptr, GATEHOUSE_LOG_ERROR, {"shown", 5});
-    gatehoused::on_engine_log(nullptr, GATEHOUSE_LOG_INFO, {"hidden", 6});
+    gatehoused::on_engine_log(nullptr, GATEHOUSE_LOG_ERROR, {"shown", 5}, nullptr);
+    gatehoused::on_engine_log(nullptr, GATEHOUSE_LOG_INFO, {"hidden", 6}, nullptr);
   });
   STRCMP_CONTAINS("shown\n", text.c_str());
   CHECK(text.find("hidden") == std::string::npos);

@@ -207,9 +207,8 @@ Reply RunningGroup::receive(const base::UniqueFd& channel) {
       wire::ResponseHead head;
       if (wire::decode_response_head(decoder.payload(), &head)) reply.status = head.status;
     } else if (decoder.header().type == wire::FrameType::kLog) {
-      base::Level level;
-      std::string_view line;
-      if (wire::decode_log(decoder.payload(), &level, &line)) reply.log.append(line).append("\n");
+      wire::LogLine log;
+      if (wire::decode_log(decoder.payload(), &log)) reply.log.append(log.text).append("\n");
     } else if (decoder.header().type == wire::FrameType::kDeclined) {
       reply.declined = true;
     } else if (decoder.header().type == wire::FrameType::kEnd) {

@@ -69,7 +69,9 @@ struct Host {
     while (!(piece = read(1000)).empty() && piece[0] != '!') all += piece;
     return all + piece;
   }
-  void log(std::string_view line) const { request.calls->log(request.context, GATEHOUSE_LOG_ERROR, text(line)); }
+  void log(std::string_view line, const gatehouse_place* place = nullptr) const {
+    request.calls->log(request.context, GATEHOUSE_LOG_ERROR, text(line), place);
+  }
 };
 
 std::string frame(FrameType type, std::string_view payload = {}) {
@@ -177,8 +179,7 @@ TEST_GROUP(Session) {
   std::string describe(const FrameDecoder& decoder) {
     wire::ResponseHead head;
     wire::End end;
-    base::Level level;
-    std::string_view line;
+    wire::LogLine log;
     switch (decoder.header().type) {
       case FrameType::kStarted:
         return "STARTED";
@@ -194,8 +195,9 @@ TEST_GROUP(Session) {
       case FrameType::kAnswers:
         return "ANSWERS " + told(decoder.payload());
       case FrameType::kLog:
-        CHECK_TRUE(wire::decode_log(decoder.payload(), &level, &line));
-        return "LOG " + std::string(line.substr(0, 60));
+        CHECK_TRUE(wire::decode_log(decoder.payload(), &log));
+        return "LOG " + std::string(log.text.substr(0, 60)) +
+               (log.file.empty() ? "" : " of " + std::string(log.file) + ":" + std::to_string(log.line));
       case FrameType::kEnd:
         CHECK_TRUE(wire::decode_end(decoder.payload(), &end));
         return "END " + std::to_string(end.outcome) + " " + std::to_string(end.status);
@@ -740,9 +742,21 @@ TEST(Session, ALineIsSentAtOnceAheadOfTheResponse) {
     host.head();
     host.log("late");
     char bytes[200];
-    CHECK_TRUE(recv(child.get(), bytes, sizeof bytes, MSG_DONTWAIT | MSG_PEEK) == 12 + 6 + 12 + 5);
+    CHECK_TRUE(recv(child.get(), bytes, sizeof bytes, MSG_DONTWAIT | MSG_PEEK) == 12 + 14 + 12 + 13);
   });
   heard_is("LOG early; LOG late; HEAD 200; END 0 200; eof");
+}
+
+TEST(Session, ALineTellsItsPlace) {
+  say(first_part(frame(FrameType::kBodyEnd)));
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    const Host host{request};
+    const gatehouse_place place = {text("/srv/a.py"), 7};
+    host.enter();
+    host.log("placed", &place);
+    host.head();
+  });
+  heard_is("LOG placed of /srv/a.py:7; HEAD 200; END 0 200; eof");
 }
 
 TEST(Session, ALineThatTheChannelDoesNotTakeGoesToTheErrorLog) {

@@ -48,10 +48,9 @@ TEST(TurnAway, AnswersATicketWith503AndTheReason) {
   wire::FrameDecoder decoder(wire::Sender::kWorker, 9);
 
   CHECK(decoder.next(&input) == wire::FrameDecoder::Step::kFrame);
-  base::Level level;
-  std::string_view line;
-  CHECK(wire::decode_log(decoder.payload(), &level, &line));
-  CHECK(line == "the reason");
+  wire::LogLine log;
+  CHECK(wire::decode_log(decoder.payload(), &log));
+  CHECK(log.text == "the reason");
   CHECK(decoder.next(&input) == wire::FrameDecoder::Step::kFrame);
   wire::End end;
   CHECK(wire::decode_end(decoder.payload(), &end));

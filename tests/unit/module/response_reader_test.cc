@@ -89,7 +89,8 @@ TEST_GROUP(ResponseReader) {
           out += "answers ";
           break;
         case Event::kLog:
-          out.append("log(").append(reader.log_line()).append(") ");
+          out.append("log(").append(reader.log().text).append(" ").append(reader.log().file);
+          out.append(":" + std::to_string(reader.log().line) + ") ");
           break;
         case Event::kEnd:
           out += "end ";
@@ -116,8 +117,8 @@ TEST(ResponseReader, AFailureNeedsNoHead) {
 
 TEST(ResponseReader, OnlyWhatComesOfTheApplicationMeansStarted) {
   std::string log;
-  wire::append_log(base::Level::kError, "while loading", kRequest, &log);
-  are("log(while loading) ", log);
+  wire::append_log({base::Level::kError, "while loading", "a.py", 7}, kRequest, &log);
+  are("log(while loading a.py:7) ", log);
   CHECK_FALSE(reader.is_started());
   are("declined ", frame(wire::FrameType::kDeclined));
   CHECK_FALSE(reader.is_started());
@@ -263,8 +264,8 @@ TEST(ResponseReader, MalformedPayloadsAreGarbage) {
   are("garbage: a malformed response head", frame(wire::FrameType::kResponseHead, std::string(18, '\xff')));
 }
 
-TEST(ResponseReader, ALogLineOfNoLevelIsGarbage) {
-  are("garbage: a malformed log line", frame(wire::FrameType::kLog, "x"));
+TEST(ResponseReader, AMalformedLogLineIsGarbage) {
+  are("garbage: a malformed log line", frame(wire::FrameType::kLog, "123456789"));
 }
 
 TEST(ResponseReader, FramesOfAnotherRequestAreGarbage) {

@@ -88,7 +88,7 @@ TEST_GROUP(Ticket){};
 
 TEST(Ticket, IsThirtyTwoBytes) {
   is("4748544b"
-     "03000000"
+     "04000000"
      "04030201"
      "00000000"
      "0700000000000000"
@@ -312,25 +312,42 @@ TEST(ResponseMessages, AnEndComesBackAndNothingElseIsOne) {
 
 TEST(ResponseMessages, ALogLineComesBack) {
   std::string frame;
-  wire::append_log(base::Level::kWarning, "a line", 9, &frame);
-  base::Level level{};
-  std::string_view line;
-  CHECK_TRUE(wire::decode_log(payload(frame), &level, &line));
-  CHECK_TRUE(level == base::Level::kWarning);
-  is("a line", line);
+  wire::append_log({base::Level::kWarning, "a line", "/srv/a.py", 7}, 9, &frame);
+  wire::LogLine log;
+  CHECK_TRUE(wire::decode_log(payload(frame), &log));
+  CHECK_TRUE(log.level == base::Level::kWarning);
+  is("a line", log.text);
+  is("/srv/a.py", log.file);
+  LONGS_EQUAL(7, log.line);
+}
+
+TEST(ResponseMessages, ALogLineKeepsTheEndOfALongFileName) {
+  std::string frame;
+  wire::append_log({base::Level::kError, "a line", std::string(wire::kMaxLogFile, 'd') + "/a.py", 7}, 9, &frame);
+  wire::LogLine log;
+  CHECK_TRUE(wire::decode_log(payload(frame), &log));
+  is((std::string(wire::kMaxLogFile - 5, 'd') + "/a.py").c_str(), log.file);
+  is("a line", log.text);
 }
 
 TEST(ResponseMessages, ALongLogLineIsCutToTheLimit) {
   std::string frame;
-  wire::append_log(base::Level::kError, std::string(wire::kMaxLog, 'x'), 9, &frame);
+  wire::append_log({base::Level::kError, std::string(wire::kMaxLog, 'x'), "a.py", 7}, 9, &frame);
   LONGS_EQUAL(wire::kFrameHeaderSize + wire::kMaxLog, frame.size());
 }
 
-TEST(ResponseMessages, ALogLineOfNoLevelIsRefused) {
-  base::Level level{};
-  std::string_view line;
-  CHECK_FALSE(wire::decode_log(as_bytes(std::string_view("\x09x")), &level, &line));
-  CHECK_FALSE(wire::decode_log({}, &level, &line));
+TEST(ResponseMessages, AMalformedLogLineIsRefused) {
+  std::string frame;
+  wire::append_log({base::Level::kError, "", std::string(wire::kMaxLogFile, 'd'), 7}, 9, &frame);
+  std::string of_no_level = frame, of_a_longer_file = frame, cut = frame;
+  of_no_level[wire::kFrameHeaderSize] = 9;
+  ++of_a_longer_file[wire::kFrameHeaderSize + 5];
+  of_a_longer_file.push_back('x');
+  cut.pop_back();
+  wire::LogLine log;
+  CHECK_TRUE(wire::decode_log(payload(frame), &log));
+  for (const std::string& malformed : {of_no_level, of_a_longer_file, cut})
+    CHECK_FALSE(wire::decode_log(payload(malformed), &log));
 }
 
 TEST(ResponseMessages, AFileRangeComesBackAndNothingElseIsOne) {
