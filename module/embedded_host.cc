@@ -130,17 +130,14 @@ bool shows_embedded_application(server_rec* main_server) {
   return false;
 }
 
-// In a process that an application has forked, which is no child of httpd's: a SIGTERM ends it, as it ends others, and
-// so do the programs that it starts. Threads of httpd block signals, and some of its handlers do nothing.
+// In a process that an application has forked, which is no child of httpd's: a SIGTERM ends it, as it ends others. Some
+// of httpd's handlers do nothing.
 void on_application_fork(void* /*context*/) noexcept {
   for (int number = 1; number < NSIG; ++number) {
     struct sigaction action {};
     if (sigaction(number, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
     if (action.sa_handler != SIG_DFL) signal(number, SIG_DFL);
   }
-  sigset_t none;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 const char* string_or_null(apr_pool_t* pool, const std::string& text) {

@@ -175,8 +175,8 @@ Ref RequestBody::read(Attached& attached, Py_ssize_t size) {
       capacity = capacity > limit / 2 ? limit : capacity * 2;
       if (!resize(&bytes, capacity)) return {};
     }
-    const std::int64_t got =
-        fetch(attached, PyBytes_AS_STRING(bytes.get()) + filled, static_cast<std::size_t>(capacity - filled));
+    char* const data = PyBytes_AS_STRING(bytes.get());
+    const std::int64_t got = fetch(attached, data + filled, static_cast<std::size_t>(capacity - filled));
     if (got < 0) return {};
     if (got == 0) break;
     filled += got;

@@ -12,9 +12,11 @@
 namespace python {
 namespace {
 
-// In place of CPython's functions that start programs; self is the original. They block all signals until the program
-// runs, and give it those that were blocked before. A signal for the process that comes in between is handled by this
-// thread: handlers of hosts do not mind which thread that is.
+thread_local sigset_t blocked_before_fork;
+
+// In place of CPython's functions that start programs; self is the original. They give the program the signals that
+// are blocked here. A signal for the process that comes in between may be handled by this thread, and os.system() waits
+// for its program: handlers of hosts do not mind which thread that is.
 PyObject* on_start_program(PyObject* original, PyObject* const* arguments, Py_ssize_t count, PyObject* names) noexcept {
   sigset_t none, before;
   sigemptyset(&none);
@@ -34,6 +36,8 @@ struct Function {
   const char* name;
 };
 constexpr Function kFunctions[] = {{"_posixsubprocess", "fork_exec"},
+                                   {"posix", "system"},
+                                   {"os", "system"},
                                    {"posix", "posix_spawn"},
                                    {"os", "posix_spawn"},
                                    {"posix", "posix_spawnp"},
@@ -51,5 +55,19 @@ bool replace(const Function& function) {
 }  // namespace
 
 bool start_programs_unblocked(Attached&) { return std::all_of(std::begin(kFunctions), std::end(kFunctions), replace); }
+
+void hold_signals() noexcept {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &blocked_before_fork);
+}
+
+void let_signals_through() noexcept { pthread_sigmask(SIG_SETMASK, &blocked_before_fork, nullptr); }
+
+void let_all_signals_through() noexcept {
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
 
 }  // namespace python

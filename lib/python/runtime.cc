@@ -13,6 +13,7 @@
 #include "python/exception.h"
 #include "python/forking.h"
 #include "python/metrics.h"
+#include "python/program_signals.h"
 #include "python/python_config.h"
 #include "python/restriction.h"
 #include "python/stacks.h"
@@ -29,7 +30,7 @@ void on_base_log(void* context, base::Level level, std::string_view line) {
   host->log(host->context, static_cast<gatehouse_level>(level), gatehouse_text{line.data(), line.size()}, nullptr);
 }
 
-void on_fork_child() noexcept { runtime->forked_unannounced(); }
+void on_fork_child() noexcept { runtime->forked(); }
 
 std::string_view string_or_empty(const char* string) { return string != nullptr ? string : ""; }
 
@@ -132,7 +133,7 @@ base::Status Runtime::start(const gatehouse_python& python, const gatehouse_host
   if (const base::Status possible = check(runtime->settings_); !possible) return possible;
   const KeepInterruptAction keep_interrupt_action;
   // Not os.register_at_fork(): extension modules fork, too, and CPython may never get as far as its own hooks.
-  if (const int error = pthread_atfork(nullptr, nullptr, on_fork_child); error != 0)
+  if (const int error = pthread_atfork(hold_signals, let_signals_through, on_fork_child); error != 0)
     return base::Error{base::Message::kPythonStart, error, "no fork handler could be installed"};
   const base::Status initialized = initialize_python(python, runtime->settings_.free_threading);
   if (!initialized) return initialized;
@@ -216,12 +217,13 @@ void Runtime::application_will_fork() {
             "processes with subprocess or multiprocessing's \"spawn\"");
 }
 
-void Runtime::forked_unannounced() {
-  if (host_forks_) return;
+void Runtime::forked() {
+  if (host_forks_) return let_signals_through();
   is_application_child_ = true;
   Telemetry::forget();
   forget_state_of_extensions();
   if (host_->after_application_fork != nullptr) host_->after_application_fork(host_->context);
+  let_all_signals_through();
 }
 
 void Runtime::end_thread() { free_thread_states(main_state_); }

@@ -54,8 +54,8 @@ class Runtime {
   void after_fork_child(const gatehouse_host& host);
   // Python is about to fork for an application; with the GIL. Warns when CPython cannot do that here.
   void application_will_fork();
-  // In the child of every fork that the host did not announce, before any code of Python runs there.
-  void forked_unannounced();
+  // In the child of every fork, before any code of Python runs there, with all signals blocked.
+  void forked();
   // Is this a process that an application has forked?
   bool is_application_child() const { return is_application_child_; }
   // The calling thread's states in all interpreters go; the main thread keeps its own.

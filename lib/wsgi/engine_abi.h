@@ -171,7 +171,8 @@ struct gatehouse_host {
   void (*log)(void* context, enum gatehouse_level level, struct gatehouse_text line,
               const struct gatehouse_place* place);
   /* In a process that the application forked (os.fork, multiprocessing), before it runs Python code:
-   * close what only a worker may hold (queue, channels). May be NULL. */
+   * close what only a worker may hold (queue, channels), take handlers of signals back. All signals are blocked
+   * meanwhile, none afterwards. May be NULL. */
   void (*after_application_fork)(void* context);
   const struct gatehouse_server* server; /* NULL: no httpd is known. Lives as long as the process */
   /* Lines of a level above this one are dropped by log: the engine need not make them. 0 = not told. */

@@ -92,6 +92,10 @@ TEST(Process, the_child_of_an_applications_fork_is_told) {
   prints("application-fork", {"told\nchild told 1\n", "parent told 0\n"});
 }
 
+TEST(Process, a_signal_for_an_applications_child_reaches_no_handler_of_its_parent) {
+  prints("signal-during-application-fork", {"ended by 15\nthe parent's handler\n"});
+}
+
 TEST(Process, a_fork_beside_other_interpreters_is_warned_of) {
   prints("application-fork-beside-interpreters",
          {"told\n", "result 0\n", "GH0616: an application forks a process that has several"});

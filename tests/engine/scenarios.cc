@@ -145,7 +145,30 @@ int application_fork(const std::string&) {
   return 0;
 }
 
-// The same beside a sub-interpreter: CPython may hang in the child, which must have been told by then.
+// A signal for the child comes before the host has taken its handler back there.
+void on_signalled_fork(void*) {
+  raise(SIGTERM);
+  signal(SIGTERM, SIG_DFL);
+}
+int signal_during_application_fork(const std::string&) {
+  Site site;
+  const gatehouse_python python = ordinary();
+  gatehouse_host own = host();
+  own.after_application_fork = on_signalled_fork;
+  gatehouse_error error = {};
+  signal(SIGTERM,
+         [](int) { [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, "the parent's handler\n", 21); });
+  if (engine().start(&python, &own, &error) != 0) return 1;
+  site.application(
+      "import os\npid = os.fork()\nif not pid: os._exit(0)\nended = os.waitpid(pid, 0)[1]\n"
+      "start_response('200 OK', [])\nreturn [str(ended).encode()]");
+  std::printf("ended by %s\n", site.get().body.c_str());
+  std::fflush(stdout);
+  raise(SIGTERM);
+  return 0;
+}
+
+// An application forks beside a sub-interpreter: CPython may hang in the child, which must have been told by then.
 int application_fork_beside_interpreters(const std::string&) {
   Site site;
   if (start(ordinary()) != 0) return 1;
@@ -447,6 +470,7 @@ const std::map<std::string, std::function<int(const std::string&)>>& scenarios()
       {"environment", environment},
       {"application-fork", application_fork},
       {"application-fork-beside-interpreters", application_fork_beside_interpreters},
+      {"signal-during-application-fork", signal_during_application_fork},
       {"stacks-of-hung", stacks_of_hung},
       {"fork-workers", fork_workers},
       {"load-ahead", load_ahead},

@@ -97,12 +97,16 @@ def test_multiprocessing_spawns_processes_that_hold_no_socket_of_ours(alone):
     assert alone.get('multiprocess?spawn').json() == [[1, 2, 3, 4], []]
 
 
-def test_a_program_that_an_application_starts_can_be_ended_by_it(alone):
-    assert alone.get('ends_program').text == '-15'
+@pytest.mark.parametrize('way', ['popen', 'system', 'spawn', 'posix_spawn', 'multiprocessing_fork',
+                                 'multiprocessing_spawn'])
+def test_a_program_that_an_application_starts_can_be_ended(alone, way):
+    assert alone.get(f'ends_program?{way}').text == '-15'
 
 
-def test_a_program_that_an_application_of_another_interpreter_starts_can_be_ended_by_it(beside):
-    assert beside.get('ends_program').text == '-15'
+# No interpreter but the main one may fork.
+@pytest.mark.parametrize('way', ['popen', 'system', 'posix_spawn', 'multiprocessing_spawn'])
+def test_a_program_that_an_application_of_another_interpreter_starts_can_be_ended(beside, way):
+    assert beside.get(f'ends_program?{way}').text == '-15'
 
 
 def test_multiprocessing_spawns_from_another_interpreter(beside):
