@@ -88,7 +88,8 @@ constexpr GroupOption kOptions[] = {
     number("processes", Kind::kProcesses, &Spec::processes, 1, INT_MAX, kNow,
            "Number of processes, or MIN-MAX: as many as the load wants; given at all, wsgi.multiprocess is true."),
     text("python", Kind::kVersion, &Spec::python, kNow,
-         "Python version, e.g. 3.12; default: that of python-home, else the one chosen when Gatehouse was built."),
+         "Python version, e.g. 3.12, or 3.13t for a free-threaded one; default: that of python-home, else the one "
+         "chosen when Gatehouse was built."),
     text("python-eggs", Kind::kText, &Spec::python_eggs, kNow, "Environment variable PYTHON_EGG_CACHE."),
     text("python-home", Kind::kText, &Spec::python_home, kNow, "Virtual environment, or Python installation."),
     text("python-path", Kind::kText, &Spec::python_path, kNow,
@@ -328,6 +329,7 @@ bool is_valid_text(const GroupOption& option, std::string_view value) {
     case Kind::kVariable:
       return value.find('=') != value.npos && !value.starts_with('=');
     case Kind::kVersion:
+      if (value.ends_with('t')) value.remove_suffix(1);  // a free-threaded build
       return value.size() > 2 && value.size() <= 4 && value.starts_with("3.") && is_digits(value.substr(2));
     case Kind::kReload:
       return value == "strict" || value == "rolling";

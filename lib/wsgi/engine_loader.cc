@@ -29,11 +29,14 @@ constexpr const char* kPythonFunction = "Py_IsInitialized";
 struct Version {
   unsigned major_number;
   unsigned minor_number;
+  bool is_free_threaded = false;
   auto operator<=>(const Version&) const = default;
-  std::string text() const { return std::to_string(major_number) + "." + std::to_string(minor_number); }
+  std::string text() const {
+    return std::to_string(major_number) + "." + std::to_string(minor_number) + (is_free_threaded ? "t" : "");
+  }
 };
 
-// "3.12", and with more to come, "3.12.1". Nothing but digits can get into a file name.
+// "3.12", and with more to come, "3.12.1". Nothing but digits and the t of "3.13t" can get into a file name.
 std::optional<Version> leading_version(std::string_view text, std::string_view* rest) {
   Version version{};
   const char* const end = text.data() + text.size();
@@ -47,7 +50,11 @@ std::optional<Version> leading_version(std::string_view text, std::string_view* 
 
 std::optional<Version> whole_version(std::string_view text) {
   std::string_view rest;
-  const std::optional<Version> version = leading_version(text, &rest);
+  std::optional<Version> version = leading_version(text, &rest);
+  if (version && rest == "t") {
+    version->is_free_threaded = true;
+    rest = {};
+  }
   // The spelling must be the canonical one: "3.012" names no file.
   return version && rest.empty() && version->text() == text ? version : std::nullopt;
 }
@@ -129,18 +136,41 @@ std::string_view trimmed(std::string_view text) {
 
 std::string configuration_file(const std::string& home) { return home + "/pyvenv.cfg"; }
 
-// venv writes "version = 3.12.1", virtualenv and others "version_info = 3.12.1.final.0".
-std::optional<Version> configured_version(std::string_view text) {
+// The value of a key in pyvenv.cfg; empty without it.
+std::string_view setting(std::string_view text, std::string_view key) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     const std::size_t equals = line.find('=');
-    if (equals == std::string_view::npos) continue;
-    const std::string_view key = trimmed(line.substr(0, equals));
-    if (!equal_ignoring_case(key, "version") && !equal_ignoring_case(key, "version_info")) continue;
+    if (equals != std::string_view::npos && equal_ignoring_case(trimmed(line.substr(0, equals)), key))
+      return trimmed(line.substr(equals + 1));
+  }
+  return {};
+}
+
+bool has_library(const std::string& home, const Version& version) {
+  return access((home + "/lib/python" + version.text()).c_str(), F_OK) == 0;
+}
+
+// Of the version that pyvenv.cfg tells it does not say which build it is of; their libraries have names of their own.
+// An environment that was made again with the other build has both: the interpreter that it was made with counts.
+bool is_free_threaded_environment(const std::string& home, std::string_view configuration, const Version& version) {
+  const Version free_threaded = {version.major_number, version.minor_number, true};
+  if (!has_library(home, free_threaded)) return false;
+  const std::string name = "/python" + free_threaded.text();
+  return !has_library(home, version) || setting(configuration, "executable").ends_with(name) ||
+         setting(configuration, "base-executable").ends_with(name);
+}
+
+// venv writes "version = 3.12.1", virtualenv and others "version_info = 3.12.1.final.0".
+std::optional<Version> configured_version(const std::string& home, std::string_view text) {
+  for (const char* key : {"version", "version_info"}) {
     std::string_view patch_level;
-    if (const auto version = leading_version(trimmed(line.substr(equals + 1)), &patch_level)) return version;
+    std::optional<Version> version = leading_version(setting(text, key), &patch_level);
+    if (!version) continue;
+    version->is_free_threaded = is_free_threaded_environment(home, text, *version);
+    return version;
   }
   return std::nullopt;
 }
@@ -203,7 +233,7 @@ base::Result<const gatehouse_engine_table*> open_engine(const std::string& file)
 
 std::string version_of_environment(const std::string& home) {
   if (const std::optional<std::string> text = contents_of(configuration_file(home))) {
-    if (const std::optional<Version> version = configured_version(*text)) return version->text();
+    if (const std::optional<Version> version = configured_version(home, *text)) return version->text();
   }
   std::vector<Version> found = versions_in(home + "/lib", "python", "");
   if (found.size() > 1)

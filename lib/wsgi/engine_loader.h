@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Finds and opens engines. An engine file is engine-cpython-3.X.so in one of the given directories.
+// Finds and opens engines. An engine file is engine-cpython-3.X.so in one of the given directories, or
+// engine-cpython-3.Xt.so for a free-threaded build, which is a version of its own everywhere: "3.13t".
 // libpython becomes global (extension modules do not link it), the engine stays local. Never closed.
 // Thread: at start-up, one thread.
 
@@ -25,7 +26,7 @@ base::Result<std::string> find_engine(std::string_view version, std::span<const 
 base::Result<const gatehouse_engine_table*> open_engine(const std::string& file);
 
 // The version of the Python behind a virtual environment: "3.12" from <home>/pyvenv.cfg (version or
-// version_info), else from <home>/lib/python3.X; empty when <home> tells neither.
+// version_info), else from <home>/lib/python3.X; empty when <home> tells neither. "3.13t" by <home>/lib/python3.13t.
 std::string version_of_environment(const std::string& home);
 
 // The interpreter of an environment to give to PyConfig: <home>/bin/python when <home>/pyvenv.cfg is

@@ -86,9 +86,11 @@ std::string version_in_path(std::string_view path) {
   constexpr std::string_view kFolder = "/python3.";
   const std::size_t at = path.find(kFolder);
   if (at == std::string_view::npos) return {};
-  std::string_view digits = path.substr(at + kFolder.size());
-  digits = digits.substr(0, digits.find_first_not_of("0123456789"));
-  return digits.empty() ? std::string() : "3." + std::string(digits);
+  const std::string_view name = path.substr(at + kFolder.size());
+  const std::string_view digits = name.substr(0, name.find_first_not_of("0123456789"));
+  if (digits.empty()) return {};
+  const bool is_free_threaded = name.substr(digits.size()).starts_with('t');
+  return "3." + std::string(digits) + (is_free_threaded ? "t" : "");
 }
 
 std::string diagnose(const ImportFailure& failure, const ImportSurroundings& around) {

@@ -18,7 +18,13 @@ def engines() -> list[str]:
              for path in (ROOT / "build").glob("engine-cpython-*.so")]
     if not found:
         raise Problem("make has built no engine: it found no CPython from 3.10 on with a shared libpython and headers")
-    return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
+    return sorted(found, key=lambda version: (int(version.rstrip("t").split(".")[1]), version))
+
+
+def newest() -> str:
+    """The version for what takes any: the newest one that has a GIL, if there is one."""
+    versions = engines()
+    return next((version for version in reversed(versions) if not version.endswith("t")), versions[-1])
 
 
 def copy_to(folder: pathlib.Path) -> None:

@@ -119,7 +119,7 @@ def examples(run: pathlib.Path, library: pathlib.Path, user: User) -> Site:
     hello = _hello(site, folder, library)
     frameworks: list[str] = []
     try:
-        venv = build.venv(build.engines()[-1])
+        venv = build.venv(build.newest())
         frameworks.append(_flask(site, folder, venv))
         frameworks.append(_django(site, folder, venv, user))
     except Problem as problem:

@@ -13,7 +13,7 @@ def application(environ, start_response):
         'pid': os.getpid(),
         'parent': os.getppid(),
         'thread': threading.get_ident(),
-        'python': '%d.%d' % sys.version_info[:2],
+        'python': '%d.%d' % sys.version_info[:2] + ('t' if 't' in sys.abiflags else ''),
         'process_group': environ.get('mod_wsgi.process_group'),
         'application_group': environ.get('mod_wsgi.application_group'),
         'multithread': environ['wsgi.multithread'],

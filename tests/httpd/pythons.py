@@ -12,12 +12,16 @@ from stage import CHECKOUT, MODULE
 
 def with_engine():
     """The versions, such as '3.12', that have an engine beside the module; sorted."""
-    found = (re.fullmatch(r'engine-cpython-(3\.\d+)\.so', file.name) for file in MODULE.parent.glob('engine-*.so'))
-    return sorted((match[1] for match in found if match), key=minor)
+    found = (re.fullmatch(r'engine-cpython-(3\.\d+t?)\.so', file.name) for file in MODULE.parent.glob('engine-*.so'))
+    return sorted((match[1] for match in found if match), key=lambda version: (minor(version), version))
 
 
 def minor(version):
-    return int(version.split('.')[1])
+    return int(version.split('.')[1].rstrip('t'))
+
+
+def is_free_threaded(version):
+    return version.endswith('t')
 
 
 @functools.cache

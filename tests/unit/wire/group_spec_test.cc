@@ -195,7 +195,8 @@ TEST(GroupOptions, SwitchesIgnoreCase) {
 TEST(GroupOptions, PythonIsAVersion) {
   accepts("python", "3.9");
   accepts("python", "3.12");
-  for (const char* value : {"", "3", "3.", "3.123", "3.1x", "python3.11"})
+  accepts("python", "3.13t");
+  for (const char* value : {"", "3", "3.", "3.t", "3.123", "3.1x", "3.13tt", "t", "python3.11"})
     CHECK_FALSE(refusal("python", value).empty());
 }
 

@@ -59,6 +59,16 @@ TEST(EngineLoader, ListsVersionsByNumberAndOnce) {
   CHECK_EQUAL(std::string("3.9 3.10 3.12"), joined(wsgi::engine_versions(both())));
 }
 
+TEST(EngineLoader, AFreeThreadedBuildIsAVersionOfItsOwn) {
+  first.write("engine-cpython-3.13t.so", "");
+  second.write("engine-cpython-3.13.so", "");
+  second.write("engine-cpython-3.14.so", "");
+  CHECK_EQUAL(std::string("3.13 3.13t 3.14"), joined(wsgi::engine_versions(both())));
+  CHECK_EQUAL(first.path() + "/engine-cpython-3.13t.so", wsgi::find_engine("3.13t", both()).value());
+  CHECK_EQUAL(second.path() + "/engine-cpython-3.13.so", wsgi::find_engine("3.13", both()).value());
+  CHECK_FALSE(static_cast<bool>(wsgi::find_engine("3.14t", both())));
+}
+
 TEST(EngineLoader, OtherFilesAreNoEngines) {
   for (const char* name :
        {"engine-cpython-.so", "engine-cpython-3.so", "engine-cpython-3.12", "engine-cpython-3.12.so.1",
@@ -142,6 +152,29 @@ TEST(EngineLoader, AnEnvironmentOfVirtualenvTellsItsVersion) {
 TEST(EngineLoader, AnEnvironmentIsReadWhateverItsLayout) {
   first.write("pyvenv.cfg", "\n# version\nversion_infos = 2.7\n\tVersion=3.12.1");
   CHECK_EQUAL(std::string("3.12"), wsgi::version_of_environment(first.path()));
+}
+
+TEST(EngineLoader, AnEnvironmentOfAFreeThreadedBuildIsToldByItsLibrary) {
+  first.write("pyvenv.cfg", "home = /usr/bin\nversion = 3.13.5\nexecutable = /usr/bin/python3.13\n");
+  first.write("lib/python3.13t/site-packages/x.py", "");
+  CHECK_EQUAL(std::string("3.13t"), wsgi::version_of_environment(first.path()));
+}
+
+TEST(EngineLoader, AnEnvironmentThatWasOfBothBuildsIsOfTheOneThatMadeItLast) {
+  for (const char* build : {"3.13", "3.13t"})
+    first.write(std::string("lib/python") + build + "/site-packages/x.py", "");
+  for (const char* key : {"executable", "base-executable"}) {
+    for (const char* build : {"3.13", "3.13t"}) {
+      const std::string version = key[0] == 'e' ? "version = 3.13.5\n" : "version_info = 3.13.5.final.0\n";
+      first.write("pyvenv.cfg", "home = /usr/bin\n" + version + key + " = /usr/bin/python" + build + "\n");
+      CHECK_EQUAL(std::string(build), wsgi::version_of_environment(first.path()));
+    }
+  }
+}
+
+TEST(EngineLoader, AnInstallationOfAFreeThreadedBuildIsToldByItsLibrary) {
+  first.write("lib/python3.13t/os.py", "");
+  CHECK_EQUAL(std::string("3.13t"), wsgi::version_of_environment(first.path()));
 }
 
 TEST(EngineLoader, AnEnvironmentWithoutVersionIsJudgedByItsLibrary) {

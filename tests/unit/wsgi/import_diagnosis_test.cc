@@ -103,6 +103,7 @@ TEST(ImportDiagnosis, AnImportErrorOfTheApplicationIsItsOwn) {
 TEST(ImportDiagnosis, AVersionIsReadFromAPath) {
   STRCMP_EQUAL("3.12", wsgi::version_in_path("/v/lib/python3.12/site-packages").c_str());
   STRCMP_EQUAL("3.9", wsgi::version_in_path("/v/lib/python3.9").c_str());
+  STRCMP_EQUAL("3.13t", wsgi::version_in_path("/v/lib/python3.13t/site-packages").c_str());
   for (const char* path : {"/usr/lib/python3/dist-packages", "/v/python3.", "", "/srv/app"})
     STRCMP_EQUAL("", wsgi::version_in_path(path).c_str());
 }
