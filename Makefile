@@ -208,12 +208,13 @@ $(BUILD)/engine-tests-$(1): $(BUILD)/obj/cpython-$(1)/engine-tests-main.o $(engi
 	$$(link_tests)
 check-engine-$(1): $(BUILD)/engine-tests-$(1) $(BUILD)/engine-cpython-$(1).so
 	$(BUILD)/engine-tests-$(1)
+	$(if $(filter %t,$(1)),GATEHOUSE_FREE_THREADING=1 $(BUILD)/engine-tests-$(1))
 .PHONY: check-engine-$(1)
 endef
 $(foreach python,$(PYTHONS),$(eval $(call engine_test_rules,$(python))))
 
 .PHONY: check-engine
-check-engine: $(PYTHONS:%=check-engine-%) ## drive each engine by a fake host (check-engine-3.X: one of them)
+check-engine: $(PYTHONS:%=check-engine-%) ## drive each engine by a fake host (check-engine-3.X: one of them; 3.Xt: twice)
 
 # Instructions of fixed work, with the default Python. The figures are of the compiler's own flags: CXXFLAGS= changes them.
 $(BUILD)/obj/tests/speed/speed.o: test_flags += $(call stringify,GATEHOUSE_PYTHON,$(DEFAULT_PYTHON)) \

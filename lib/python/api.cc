@@ -36,7 +36,7 @@ PyObject* on_getattr(PyObject* module, PyObject* name) noexcept {
   Ref made = make_log_handler(attached);
   if (!made) return nullptr;
   // Another thread may have been faster: the class is one.
-  return Py_XNewRef(PyDict_SetDefault(PyModule_GetDict(module), name, made.get()));
+  return set_default(PyModule_GetDict(module), name, made.get());
 }
 
 PyObject* on_dir(PyObject* module, PyObject*) noexcept {

@@ -83,7 +83,7 @@ Ref environ_with(Attached& attached, Request& request, const Handles& handles) {
 bool enter_request(Request& request, Borrowed environ) {
   const ModuleState& objects = request.interpreter().objects;
   request.data = Ref::steal(PyDict_New());
-  request.id = Ref::borrow(PyDict_GetItemWithError(environ.get(), objects.request_id_name.get()));
+  request.id = Ref::steal(item_of(environ.get(), objects.request_id_name.get()));
   if (!request.data) return false;
   return !request.id || PyDict_SetItem(objects.active_requests.get(), request.id.get(), request.data.get()) == 0;
 }
@@ -91,7 +91,7 @@ bool enter_request(Request& request, Borrowed environ) {
 // The opposite; another request may have got the same id.
 void leave_request(Request& request) {
   Borrowed active(request.interpreter().objects.active_requests);
-  if (!request.id || PyDict_GetItemWithError(active.get(), request.id.get()) != request.data.get()) return;
+  if (!request.id || Ref::steal(item_of(active.get(), request.id.get())).get() != request.data.get()) return;
   if (PyDict_DelItem(active.get(), request.id.get()) < 0) PyErr_Clear();
 }
 
@@ -177,9 +177,8 @@ bool comes_from(Borrowed exception, Borrowed origin) {
 std::uint32_t log_failure(Attached& attached, Request& request, const RequestBody& body, const Response& response) {
   Ref exception = Ref::steal(take_raised());
   if (!exception || response.gone()) return 500;
-  if (comes_from(exception, body.failure())) {
-    log_message(attached, &request, Message::kInputFailed,
-                where(request) + " gave up: " + describe(attached, body.failure()));
+  if (const Ref failure = body.failure(attached); comes_from(exception, failure)) {
+    log_message(attached, &request, Message::kInputFailed, where(request) + " gave up: " + describe(attached, failure));
     return 500;
   }
   const bool exits = PyErr_GivenExceptionMatches(exception.get(), PyExc_SystemExit) != 0;
@@ -229,6 +228,8 @@ Outcome call_application(Attached& attached, Request& request, const RequestBody
     getrusage(RUSAGE_THREAD, &meter->cpu_finish);
   }
 
+  // Other threads of the application may still be writing.
+  const Turn turn(attached, request);
   if (response.gone()) return {GATEHOUSE_ABORTED, response.state().status()};
   if (!response.committed()) return {GATEHOUSE_FAILED, failure};
   const wsgi::ResponseState& state = response.state();
@@ -260,6 +261,7 @@ Outcome answer(Attached& attached, Request& request, Borrowed application) {
   }
   leave_request(request);
   environ.reset();
+  if (handles.errors) flush_errors(attached, handles.errors);
   flush_partial_lines(attached, request);
   request.end(attached);
   handles.end(attached, interpreter.objects.client_calls);

@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <pthread.h>
 
+#include <memory>
+
 #include "base/posix.h"
 #include "python/interpreter.h"
 
@@ -14,6 +16,7 @@ struct Entry {
   Interpreter* interpreter;
   PyThreadState* state;
   Entry* next;
+  std::unique_ptr<EnvironKeys> environ_keys;  // made when first asked for
 };
 
 constinit thread_local Entry* entries = nullptr;
@@ -72,7 +75,14 @@ Interpreter* entered_before(std::string_view name, int member) {
 }
 
 void adopt_thread_state(Interpreter& interpreter, PyThreadState* state) {
-  entries = new Entry{&interpreter, state, entries};
+  entries = new Entry{&interpreter, state, entries, nullptr};
+}
+
+EnvironKeys& environ_keys_of_thread(Interpreter& interpreter) {
+  Entry* entry = entries;
+  while (entry->interpreter != &interpreter) entry = entry->next;
+  if (entry->environ_keys == nullptr) entry->environ_keys = std::make_unique<EnvironKeys>();
+  return *entry->environ_keys;
 }
 
 void free_thread_states(const PyThreadState* keep) {
@@ -84,6 +94,7 @@ void free_thread_states(const PyThreadState* keep) {
     }
     *link = entry->next;
     attach_state(entry->state);
+    entry->environ_keys.reset();
     PyThreadState_Clear(entry->state);
     PyThreadState_DeleteCurrent();
     note_attached(nullptr);

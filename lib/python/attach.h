@@ -14,6 +14,7 @@
 
 namespace python {
 
+class EnvironKeys;
 class Interpreter;
 
 // The token. Made by an Attach, or inside a function that CPython itself has called.
@@ -75,6 +76,8 @@ class Detach {
 
 // The interpreter of this name and member if the calling thread has entered it before, else nullptr. Takes no lock.
 Interpreter* entered_before(std::string_view name, int member);
+// The calling thread's own names of environs in an interpreter that it is attached to; they go with its state.
+EnvironKeys& environ_keys_of_thread(Interpreter& interpreter);
 // Records a thread state that CPython made for the calling thread.
 void adopt_thread_state(Interpreter& interpreter, PyThreadState* state);
 // Frees the calling thread's states in all interpreters; keeps those that keep says (main thread, main interpreter).

@@ -80,7 +80,7 @@ void Call::run(Borrowed globals) {
   for (std::size_t i = 0; i < abi_.function_count; ++i) {
     const std::string_view text = view(abi_.functions[i]);
     Ref name = Ref::steal(PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size())));
-    Ref function = name ? Ref::borrow(PyDict_GetItemWithError(globals.get(), name.get())) : Ref();
+    Ref function = name ? Ref::steal(item_of(globals.get(), name.get())) : Ref();
     PyErr_Clear();
     if (!function || PyCallable_Check(function.get()) == 0) {
       answer(i, GATEHOUSE_ANSWER_MISSING);
@@ -164,6 +164,7 @@ Outcome run_call(Attached& attached, Request& request, const gatehouse_call& abi
   } else {
     log_exception(attached, &request, Message::kFunctionFailed, "environ");
   }
+  if (errors) flush_errors(attached, errors);
   flush_partial_lines(attached, request);
   request.end(attached);
   if (errors) end_errors(errors);

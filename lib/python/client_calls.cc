@@ -13,36 +13,36 @@ constexpr std::size_t kMostIdle = 64;
 
 struct ClientCallObject {
   PyObject_HEAD vectorcallfunc vectorcall;
-  Response* response;  // nullptr once the request has ended
+  Request* request;    // nullptr once it has ended
+  Response* response;  // for visits to the request
 };
 
 ClientCallObject* self_of(PyObject* self) { return reinterpret_cast<ClientCallObject*>(self); }
 
-// The response of the call's request; nullptr with an exception pending.
-Response* response_of(PyObject* self, size_t flags, PyObject* names, Py_ssize_t wanted, const char* name) {
-  if (PyVectorcall_NARGS(flags) != wanted || (names != nullptr && PyTuple_GET_SIZE(names) > 0)) {
-    PyErr_Format(PyExc_TypeError, "%s() takes %zd arguments by position", name, wanted);
-    return nullptr;
-  }
-  Response* response = self_of(self)->response;
-  if (response == nullptr) PyErr_Format(PyExc_RuntimeError, "%s() after its request has ended", name);
-  return response;
+// Calls use(response). nullptr with an exception pending.
+template <typename Use>
+PyObject* with_response(PyObject* self, size_t flags, PyObject* names, Py_ssize_t wanted, const char* name, Use use) {
+  if (PyVectorcall_NARGS(flags) != wanted || (names != nullptr && PyTuple_GET_SIZE(names) > 0))
+    return PyErr_Format(PyExc_TypeError, "%s() takes %zd arguments by position", name, wanted);
+  const Visit visit(self, self_of(self)->request);
+  if (visit.request() == nullptr) return PyErr_Format(PyExc_RuntimeError, "%s() after its request has ended", name);
+  return use(*self_of(self)->response);
 }
 
 PyObject* on_early_hints(PyObject* self, PyObject* const* arguments, size_t flags, PyObject* names) noexcept {
-  Attached attached = Attached::in_slot();
-  Response* response = response_of(self, flags, names, 1, "wsgi.early_hints");
-  if (response == nullptr) return nullptr;
-  if (response->send_hints(attached, Borrowed(arguments[0]))) Py_RETURN_NONE;
-  if (PyErr_Occurred() == nullptr) PyErr_SetString(PyExc_BrokenPipeError, "the client is gone");
-  return nullptr;
+  return with_response(self, flags, names, 1, "wsgi.early_hints", [&](Response& response) -> PyObject* {
+    Attached attached = Attached::in_slot();
+    if (response.send_hints(attached, Borrowed(arguments[0]))) Py_RETURN_NONE;
+    if (PyErr_Occurred() == nullptr) PyErr_SetString(PyExc_BrokenPipeError, "the client is gone");
+    return nullptr;
+  });
 }
 
 PyObject* on_client_disconnected(PyObject* self, PyObject* const*, size_t flags, PyObject* names) noexcept {
-  const Response* response = response_of(self, flags, names, 0, "gatehouse.client_disconnected");
-  if (response == nullptr) return nullptr;
-  const Request& request = response->request();
-  return PyBool_FromLong(response->gone() || request.calls().client_gone(request.context()) != 0);
+  return with_response(self, flags, names, 0, "gatehouse.client_disconnected", [](const Response& response) {
+    const Request& request = response.request();
+    return PyBool_FromLong(response.gone() || request.calls().client_gone(request.context()) != 0);
+  });
 }
 
 void on_dealloc(PyObject* self) noexcept {
@@ -82,14 +82,16 @@ Ref ClientCalls::take(Attached&, Kind kind, Response& response) {
     idle_.pop_back();
   }
   self_of(call.get())->vectorcall = kind == Kind::kEarlyHints ? on_early_hints : on_client_disconnected;
+  self_of(call.get())->request = &response.request();
   self_of(call.get())->response = &response;
   return call;
 }
 
 void ClientCalls::give_back(Attached&, Ref call) {
   if (!call) return;
-  self_of(call.get())->response = nullptr;
-  if (Py_REFCNT(call.get()) == 1 && idle_.size() < kMostIdle) idle_.push_back(std::move(call));
+  Visit::forget(call.get(), self_of(call.get())->request);
+  // Without a GIL the list would be a place where all threads meet.
+  if (!kIsFreeThreaded && Py_REFCNT(call.get()) == 1 && idle_.size() < kMostIdle) idle_.push_back(std::move(call));
 }
 
 }  // namespace python

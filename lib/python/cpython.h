@@ -8,11 +8,32 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include <string_view>
+
 #if PY_VERSION_HEX < 0x030A0000
 #error "CPython 3.10 or newer is needed"
 #endif
 
 namespace python {
+
+// Is this a build that can run without a GIL (PEP 703)?
+#ifdef Py_GIL_DISABLED
+inline constexpr bool kIsFreeThreaded = true;
+#define GATEHOUSE_BUILD "t"
+#else
+inline constexpr bool kIsFreeThreaded = false;
+#define GATEHOUSE_BUILD ""
+#endif
+
+// "3.12"; of a free-threaded build kVersionName is "3.13t", as its files and its engine are named.
+#define GATEHOUSE_TEXT_OF(x) #x
+#define GATEHOUSE_TEXT(x) GATEHOUSE_TEXT_OF(x)
+inline constexpr std::string_view kMinorVersion = GATEHOUSE_TEXT(PY_MAJOR_VERSION) "." GATEHOUSE_TEXT(PY_MINOR_VERSION);
+inline constexpr std::string_view kVersionName =
+    GATEHOUSE_TEXT(PY_MAJOR_VERSION) "." GATEHOUSE_TEXT(PY_MINOR_VERSION) GATEHOUSE_BUILD;
+#undef GATEHOUSE_TEXT
+#undef GATEHOUSE_TEXT_OF
+#undef GATEHOUSE_BUILD
 
 // The pending exception as one normalised object that carries its traceback; nullptr when none is pending.
 // A new reference; no exception is pending afterwards.
@@ -41,6 +62,40 @@ inline void raise_again(PyObject* exception) {
 #endif
 }
 
+// These three give a new reference, which outlives a change of the dict by another thread. dict[key]: nullptr when
+// there is none, or with an exception pending.
+inline PyObject* item_of(PyObject* dict, PyObject* key) {
+#if PY_VERSION_HEX >= 0x030D0000
+  PyObject* value = nullptr;
+  static_cast<void>(PyDict_GetItemRef(dict, key, &value));
+  return value;
+#else
+  return Py_XNewRef(PyDict_GetItemWithError(dict, key));
+#endif
+}
+
+// nullptr when there is none; no exception.
+inline PyObject* item_of(PyObject* dict, const char* name) {
+#if PY_VERSION_HEX >= 0x030D0000
+  PyObject* value = nullptr;
+  if (PyDict_GetItemStringRef(dict, name, &value) < 0) PyErr_Clear();
+  return value;
+#else
+  return Py_XNewRef(PyDict_GetItemString(dict, name));
+#endif
+}
+
+// dict.setdefault(key, value); nullptr with an exception pending.
+inline PyObject* set_default(PyObject* dict, PyObject* key, PyObject* value) {
+#if PY_VERSION_HEX >= 0x030D0000
+  PyObject* kept = nullptr;
+  static_cast<void>(PyDict_SetDefaultRef(dict, key, value, &kept));
+  return kept;
+#else
+  return Py_XNewRef(PyDict_SetDefault(dict, key, value));
+#endif
+}
+
 // Can a sub-interpreter have a GIL of its own (PEP 684)?
 inline constexpr bool kHasOwnGil = PY_VERSION_HEX >= 0x030C0000;
 
@@ -59,7 +114,8 @@ enum class Gil { kShared, kOwn };
 inline PyThreadState* new_interpreter([[maybe_unused]] Gil gil) {
 #if PY_VERSION_HEX >= 0x030C0000
   // With a GIL of its own an interpreter shares nothing: neither memory, nor modules that keep their state in C, nor
-  // a fork, which would copy the other interpreters in the midst of their work.
+  // a fork, which would copy the other interpreters in the midst of their work. A free-threaded build takes no such
+  // modules in any sub-interpreter.
   const int shares = gil == Gil::kShared ? 1 : 0;
   PyInterpreterConfig config{};
   config.use_main_obmalloc = shares;
@@ -67,7 +123,7 @@ inline PyThreadState* new_interpreter([[maybe_unused]] Gil gil) {
   config.allow_exec = 1;
   config.allow_threads = 1;
   config.allow_daemon_threads = 1;
-  config.check_multi_interp_extensions = 1 - shares;
+  config.check_multi_interp_extensions = kIsFreeThreaded ? 1 : 1 - shares;
   config.gil = gil == Gil::kShared ? PyInterpreterConfig_SHARED_GIL : PyInterpreterConfig_OWN_GIL;
   PyThreadState* state = nullptr;
   const PyStatus status = Py_NewInterpreterFromConfig(&state, &config);
@@ -93,20 +149,6 @@ inline const char* latin1_data(PyObject* text, Py_ssize_t* size) {
   return reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(text));
 }
 #pragma GCC diagnostic pop
-
-// Is this a build that can run without a GIL (PEP 703)?
-#ifdef Py_GIL_DISABLED
-inline constexpr bool kIsFreeThreaded = true;
-#else
-inline constexpr bool kIsFreeThreaded = false;
-#endif
-
-// With or without the GIL, whatever the environment says. Only in a build that can do both.
-inline void choose_gil([[maybe_unused]] PyConfig* config, [[maybe_unused]] bool free_threading) {
-#ifdef Py_GIL_DISABLED
-  config->enable_gil = free_threading ? _PyConfig_GIL_DISABLE : _PyConfig_GIL_ENABLE;
-#endif
-}
 
 // Says of one of our modules that it does not need the GIL.
 inline int declare_free_threaded([[maybe_unused]] PyObject* module) {

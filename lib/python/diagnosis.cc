@@ -44,7 +44,7 @@ std::string importer_of(Borrowed exception) {
   while (traceback && traceback.get() != Py_None) {
     Ref frame = Ref::steal(PyObject_GetAttrString(traceback.get(), "tb_frame"));
     Ref globals = frame ? Ref::steal(PyObject_GetAttrString(frame.get(), "f_globals")) : Ref();
-    const Borrowed name(globals ? PyDict_GetItemString(globals.get(), "__name__") : nullptr);
+    const Ref name = globals ? Ref::steal(item_of(globals.get(), "__name__")) : Ref();
     const std::string text = name && PyUnicode_Check(name.get()) ? utf8_of(name) : "";
     if (!text.empty() && !text.starts_with("importlib") && !text.starts_with("_mod_wsgi_")) importer = text;
     traceback = Ref::steal(PyObject_GetAttrString(traceback.get(), "tb_next"));
@@ -108,7 +108,7 @@ std::string diagnose_import(Attached&, Borrowed exception, wsgi::Lock lock) {
   failure.statement = statement_of(exception);
   failure.not_found = PyErr_GivenExceptionMatches(exception.get(), PyExc_ModuleNotFoundError) != 0;
   wsgi::ImportSurroundings around;
-  around.version = std::to_string(PY_MAJOR_VERSION) + "." + std::to_string(PY_MINOR_VERSION);
+  around.version = kVersionName;
   around.lock = lock;
   around.in_main_interpreter = PyInterpreterState_Get() == PyInterpreterState_Main();
   around.search_path = text_of_search_path();

@@ -92,7 +92,7 @@ bool add_request_rec(Borrowed environ, EnvironKeys& keys, const gatehouse_reques
 
 // What does not change from request to request with the same flags.
 Ref make_template(Interpreter& interpreter, std::uint32_t flags) {
-  EnvironKeys& keys = interpreter.environ_keys;
+  EnvironKeys& keys = interpreter.environ_keys();
   Ref environ = Ref::steal(PyDict_New());
   Ref wsgi_version = Ref::steal(Py_BuildValue("(ii)", 1, 0));
   Ref scheme = latin1((flags & GATEHOUSE_HTTPS) != 0 ? "https" : "http");
@@ -244,12 +244,12 @@ Key* EnvironKeys::look_up(std::string_view name) {
 }
 
 bool add_to_environ(Attached&, Request& request, Borrowed environ, std::string_view name, Borrowed value) {
-  return add(environ, request.interpreter().environ_keys, name, value);
+  return add(environ, request.interpreter().environ_keys(), name, value);
 }
 
 Ref make_environ(Attached&, Request& request, Borrowed input, Borrowed errors) {
   Interpreter& interpreter = request.interpreter();
-  EnvironKeys& keys = interpreter.environ_keys;
+  EnvironKeys& keys = interpreter.environ_keys();
   const gatehouse_request& abi = request.abi();
   const std::uint32_t flags =
       abi.flags & (GATEHOUSE_MULTITHREAD | GATEHOUSE_MULTIPROCESS | GATEHOUSE_RUN_ONCE | GATEHOUSE_HTTPS);
@@ -269,7 +269,7 @@ Ref make_environ(Attached&, Request& request, Borrowed input, Borrowed errors) {
 }
 
 Ref make_call_environ(Attached&, Request& request, Borrowed errors) {
-  EnvironKeys& keys = request.interpreter().environ_keys;
+  EnvironKeys& keys = request.interpreter().environ_keys();
   const gatehouse_request& abi = request.abi();
   Ref environ = Ref::steal(PyDict_New());
   if (!environ) return {};

@@ -19,7 +19,7 @@ namespace python {
 
 class Request;
 
-// The names of one interpreter that have been seen, as str objects. With its GIL.
+// The names of one interpreter that have been seen, as str objects. With its GIL; without one, of one thread.
 class EnvironKeys {
  public:
   enum class Decoding { kLatin1, kFileSystem, kVersion };

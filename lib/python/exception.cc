@@ -22,11 +22,10 @@ std::string traceback_of(Borrowed format_exception, Borrowed exception) {
   return joined ? utf8_of(joined) : std::string();
 }
 
-// traceback.format_exception of the interpreter that runs; nullptr while that is being made.
-Borrowed formatter() {
-  Borrowed module(PyDict_GetItemString(PyImport_GetModuleDict(), "traceback"));
-  if (!module) return {};
-  return Borrowed(PyDict_GetItemString(PyModule_GetDict(module.get()), "format_exception"));
+// traceback.format_exception of the interpreter that runs; empty while that is being made.
+Ref formatter() {
+  const Ref module = Ref::steal(item_of(PyImport_GetModuleDict(), "traceback"));
+  return module ? Ref::steal(item_of(PyModule_GetDict(module.get()), "format_exception")) : Ref();
 }
 
 }  // namespace
@@ -45,7 +44,7 @@ std::string describe(Attached&, Borrowed exception) {
 
 void log_taken(Attached& attached, Request* request, base::Message message, std::string_view what, Borrowed exception) {
   log_message(attached, request, message, std::string(what) + ": " + describe(attached, exception));
-  const Borrowed format = request != nullptr ? Borrowed(request->interpreter().objects.format_exception) : formatter();
+  const Ref format = request != nullptr ? request->interpreter().objects.format_exception.clone() : formatter();
   if (!format) return;
   std::string partial;
   write_lines(attached, request, base::entry_of(message).level, partial, traceback_of(format, exception));

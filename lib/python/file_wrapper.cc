@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "python/module_state.h"
+#include "python/without_gil.h"
 
 namespace python {
 namespace {
@@ -17,10 +18,21 @@ struct FileWrapperObject {
 
 FileWrapperObject* self_of(PyObject* self) { return reinterpret_cast<FileWrapperObject*>(self); }
 
-bool is_open(PyObject* self) {
-  if (self_of(self)->filelike != nullptr) return true;
+// Empty: closed.
+Ref filelike_of(PyObject* self) {
+  const Alone alone(self);
+  return Ref::borrow(self_of(self)->filelike);
+}
+
+// Gives the wrapper another file, or none, and returns the one it had.
+Ref exchange_filelike(PyObject* self, Ref filelike) {
+  const Alone alone(self);
+  return Ref::steal(std::exchange(self_of(self)->filelike, filelike.release()));
+}
+
+PyObject* refuse_closed() {
   PyErr_SetString(PyExc_ValueError, "I/O operation on a closed FileWrapper");
-  return false;
+  return nullptr;
 }
 
 int on_init(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
@@ -35,15 +47,15 @@ int on_init(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
     return -1;
   }
   self_of(self)->blksize = blksize;
-  Py_XSETREF(self_of(self)->filelike, Py_NewRef(filelike));
+  exchange_filelike(self, Ref::borrow(filelike));
   return 0;
 }
 
-PyObject* on_iter(PyObject* self) noexcept { return is_open(self) ? Py_NewRef(self) : nullptr; }
+PyObject* on_iter(PyObject* self) noexcept { return filelike_of(self) ? Py_NewRef(self) : refuse_closed(); }
 
 PyObject* on_next(PyObject* self) noexcept {
-  if (!is_open(self)) return nullptr;
-  Ref filelike = Ref::borrow(self_of(self)->filelike);
+  const Ref filelike = filelike_of(self);
+  if (!filelike) return refuse_closed();
   Ref block = Ref::steal(PyObject_CallMethod(filelike.get(), "read", "n", self_of(self)->blksize));
   if (!block) return nullptr;
   if (!PyBytes_Check(block.get())) {
@@ -55,13 +67,14 @@ PyObject* on_next(PyObject* self) noexcept {
 }
 
 PyObject* on_close(PyObject* self, PyObject*) noexcept {
-  Ref filelike = Ref::steal(std::exchange(self_of(self)->filelike, nullptr));
+  const Ref filelike = exchange_filelike(self, Ref());
   if (filelike && !Ref::steal(PyObject_CallMethod(filelike.get(), "close", nullptr))) PyErr_Clear();
   Py_RETURN_NONE;
 }
 
 PyObject* get_filelike(PyObject* self, void*) noexcept {
-  return is_open(self) ? Py_NewRef(self_of(self)->filelike) : nullptr;
+  Ref filelike = filelike_of(self);
+  return filelike ? filelike.release() : refuse_closed();
 }
 
 PyObject* get_blksize(PyObject* self, void*) noexcept { return PyLong_FromSsize_t(self_of(self)->blksize); }
@@ -128,8 +141,9 @@ Ref make_file_wrapper_type(Borrowed module) {
 }
 
 std::optional<FileRange> file_behind(Attached&, const ModuleState& objects, Borrowed result) {
-  if (!is_exactly(result, objects.file_wrapper_type) || self_of(result.get())->filelike == nullptr) return std::nullopt;
-  const Borrowed filelike(self_of(result.get())->filelike);
+  if (!is_exactly(result, objects.file_wrapper_type)) return std::nullopt;
+  const Ref filelike = filelike_of(result.get());
+  if (!filelike) return std::nullopt;
   std::optional<FileRange> range;
   if (is_plain_file(objects, filelike)) {
     const int fd = PyObject_AsFileDescriptor(filelike.get());

@@ -21,7 +21,7 @@ PyMethodDef subscribe_fork_method = {
     "application was loaded, before it serves."};
 
 void add_names(Attached& attached, std::string* names, int* count) {
-  Borrowed threading(PyDict_GetItemString(PyImport_GetModuleDict(), "threading"));
+  const Ref threading = Ref::steal(item_of(PyImport_GetModuleDict(), "threading"));
   if (!threading) return;
   Ref main_thread = Ref::steal(PyObject_CallMethod(threading.get(), "main_thread", nullptr));
   Ref threads = main_thread ? Ref::steal(PyObject_CallMethod(threading.get(), "enumerate", nullptr)) : Ref();

@@ -18,7 +18,7 @@ std::uint64_t number_of(PyObject* value) {
   return 0;
 }
 
-std::uint64_t item_of(PyObject* dict, const char* name) { return number_of(PyDict_GetItemString(dict, name)); }
+std::uint64_t number_at(PyObject* dict, const char* name) { return number_of(Ref::steal(item_of(dict, name)).get()); }
 
 Ref call(Borrowed function) { return Ref::steal(PyObject_CallNoArgs(function.get())); }
 
@@ -63,9 +63,9 @@ PyObject* GcWatch::on_collection(PyObject* self, PyObject* const* arguments, Py_
     wsgi::GcEvent event;
     event.duration_us = now_us - watch.began_us_;
     event.start_us = base::wall_clock_us() - event.duration_us;
-    event.generation = item_of(arguments[1], "generation");
-    event.collected = item_of(arguments[1], "collected");
-    event.uncollectable = item_of(arguments[1], "uncollectable");
+    event.generation = number_at(arguments[1], "generation");
+    event.collected = number_at(arguments[1], "collected");
+    event.uncollectable = number_at(arguments[1], "uncollectable");
     watch.note(event);
   }
   Py_RETURN_NONE;
@@ -96,9 +96,9 @@ bool GcWatch::read(Attached&, wsgi::GcCounters* counters) {
   }
   for (std::size_t i = 0; i < 3 && static_cast<Py_ssize_t>(i) < PyList_GET_SIZE(stats.get()); ++i) {
     PyObject* generation = PyList_GET_ITEM(stats.get(), static_cast<Py_ssize_t>(i));
-    counters->collections[i] = item_of(generation, "collections");
-    counters->collected[i] = item_of(generation, "collected");
-    counters->uncollectable[i] = item_of(generation, "uncollectable");
+    counters->collections[i] = number_at(generation, "collections");
+    counters->collected[i] = number_at(generation, "collected");
+    counters->uncollectable[i] = number_at(generation, "uncollectable");
   }
   const Ref enabled = call(isenabled_);
   const Ref frozen = call(get_freeze_count_);

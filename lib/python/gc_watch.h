@@ -5,6 +5,7 @@
 
 #include "python/cpython.h"
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -36,7 +37,7 @@ class GcWatch {
   void note(wsgi::GcEvent event) GH_EXCLUDES(mutex_);
 
   Ref get_count_, get_threshold_, get_stats_, isenabled_, get_freeze_count_;
-  std::int64_t began_us_ = 0;  // the collection under way: monotonic; under the GIL, as collections are
+  std::atomic<std::int64_t> began_us_ = 0;  // the collection under way, monotonic: one at a time
   base::Mutex mutex_;
   std::deque<wsgi::GcEvent> events_ GH_GUARDED_BY(mutex_);
   std::uint64_t dropped_ GH_GUARDED_BY(mutex_) = 0;

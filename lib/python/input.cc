@@ -19,7 +19,7 @@ constexpr std::size_t kReadAhead = 8192;
 
 struct InputObject {
   PyObject_HEAD Request* request;  // nullptr once the request has ended
-  RequestBody* body;
+  RequestBody* body;               // for visits to the request
 };
 
 InputObject* self_of(PyObject* self) { return reinterpret_cast<InputObject*>(self); }
@@ -45,15 +45,17 @@ PyObject* on_read(PyObject* self, PyObject* const* arguments, Py_ssize_t count) 
   Attached attached = Attached::in_slot();
   Py_ssize_t size;
   if (!size_argument("read", arguments, count, &size)) return nullptr;
-  if (self_of(self)->request == nullptr) return refuse("read");
-  Turn turn(attached, *self_of(self)->request);
+  const Visit visit(self, self_of(self)->request);
+  if (visit.request() == nullptr) return refuse("read");
+  Turn turn(attached, *visit.request());
   return turn.too_late() ? refuse("read") : self_of(self)->body->read(attached, size).release();
 }
 
 Ref read_line(PyObject* self, const char* method, Py_ssize_t limit) {
   Attached attached = Attached::in_slot();
-  if (self_of(self)->request == nullptr) return Ref::steal(refuse(method));
-  Turn turn(attached, *self_of(self)->request);
+  const Visit visit(self, self_of(self)->request);
+  if (visit.request() == nullptr) return Ref::steal(refuse(method));
+  Turn turn(attached, *visit.request());
   return turn.too_late() ? Ref::steal(refuse(method)) : self_of(self)->body->read_line(attached, limit);
 }
 
@@ -123,6 +125,11 @@ bool resize(Ref* bytes, std::int64_t size) {
 }
 
 }  // namespace
+
+Ref RequestBody::failure(Attached& attached) const {
+  const Turn turn(attached, request_);
+  return failure_.clone();
+}
 
 RequestBody::RequestBody(Request& request)
     : request_(request), remaining_(request.abi().content_length < 0 ? kUnknown : request.abi().content_length) {}
@@ -220,9 +227,6 @@ Ref make_input(Attached&, const ModuleState& objects, Request& request, RequestB
   return Ref::steal(reinterpret_cast<PyObject*>(self));
 }
 
-void end_input(Borrowed input) {
-  self_of(input.get())->request = nullptr;
-  self_of(input.get())->body = nullptr;
-}
+void end_input(Borrowed input) { Visit::forget(input.get(), self_of(input.get())->request); }
 
 }  // namespace python

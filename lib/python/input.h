@@ -28,7 +28,7 @@ class RequestBody {
   // To the next newline, which is included, or at most limit bytes; limit < 0: no limit.
   Ref read_line(Attached& attached, Py_ssize_t limit);
   // The exception that the last failed read raised; empty when none has failed.
-  Borrowed failure() const { return failure_; }
+  Ref failure(Attached& attached) const;
 
  private:
   std::int64_t fetch(Attached& attached, char* into, std::size_t size);

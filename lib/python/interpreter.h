@@ -40,11 +40,20 @@ class Interpreter {
   wsgi::Lock lock() const { return lock_; }
   PyInterpreterState* state() const { return state_; }
 
+  // The names of environs. Where there is no GIL each thread that serves in the interpreter has its own: then none
+  // waits for another.
+  EnvironKeys& environ_keys() {
+    if constexpr (kIsFreeThreaded)
+      return environ_keys_of_thread(*this);
+    else
+      return environ_keys_;
+  }
+
   ModuleState objects;
-  EnvironKeys environ_keys;
   Scripts scripts;
 
  private:
+  EnvironKeys environ_keys_;
   const std::string name_;
   const int member_;
   const wsgi::Lock lock_;

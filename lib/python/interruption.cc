@@ -10,6 +10,7 @@
 #include "python/exception.h"
 #include "python/interpreter.h"
 #include "python/ref.h"
+#include "python/runtime.h"
 #include "python/stacks.h"
 
 namespace python {
@@ -20,7 +21,7 @@ enum class State { kClosed, kOpen, kBeing, kDone };
 // One thread that runs requests. number and interpreter are those of the request it runs; 0: none.
 struct Record {
   std::atomic<std::uint64_t> number = 0;
-  Interpreter* interpreter = nullptr;
+  std::atomic<Interpreter*> interpreter = nullptr;
   std::atomic<State> state = State::kClosed;
   unsigned long ident = 0;
   Record* next = nullptr;
@@ -49,15 +50,19 @@ Record* find(std::uint64_t number) GH_REQUIRES(mutex) {
 Interpreter* interpreter_of(std::uint64_t number) {
   base::MutexLock lock(mutex);
   const Record* record = find(number);
-  return record != nullptr ? record->interpreter : nullptr;
+  return record != nullptr ? record->interpreter.load(std::memory_order_relaxed) : nullptr;
 }
 
-// From here on until release() the request's thread does not leave its scope.
+// From here on until the state is another one the request's thread does not leave its scope.
 Record* seize(std::uint64_t number) {
   base::MutexLock lock(mutex);
   Record* record = find(number);
   State open = State::kOpen;
-  return record != nullptr && record->state.compare_exchange_strong(open, State::kBeing) ? record : nullptr;
+  if (record == nullptr || !record->state.compare_exchange_strong(open, State::kBeing)) return nullptr;
+  // Without a GIL the thread may have gone on to another request since it was found.
+  if (record->number.load() == number) return record;
+  record->state.store(State::kOpen);
+  return nullptr;
 }
 
 }  // namespace
@@ -65,8 +70,8 @@ Record* seize(std::uint64_t number) {
 Interruptible::Interruptible(Attached& attached, Interpreter& interpreter, std::uint64_t number) : attached_(attached) {
   if (number == 0) return;
   Record& record = record_of_this_thread();
-  record.interpreter = &interpreter;
-  record.state.store(State::kOpen, std::memory_order_relaxed);
+  record.interpreter.store(&interpreter, std::memory_order_relaxed);
+  record.state.store(State::kOpen, std::memory_order_release);
   record.number.store(number, std::memory_order_release);
 }
 
@@ -75,7 +80,7 @@ Interruptible::~Interruptible() {
   own->number.store(0, std::memory_order_relaxed);
   State state = State::kOpen;
   if (own->state.compare_exchange_strong(state, State::kClosed)) return;
-  // Whoever interrupts is just reading the stack, which may give the GIL up.
+  // Whoever interrupts is just reading the stack, which may give the GIL up, or has taken this for an earlier request.
   while (own->state.load() == State::kBeing) {
     Detach detach(attached_);
     sched_yield();
@@ -91,7 +96,8 @@ bool interrupt_request(std::uint64_t number) {
   // Waiting for the GIL may have taken long. Numbers are never used again.
   Record* const record = seize(number);
   if (record == nullptr) return false;
-  log_stack_of(attach.attached(), *interpreter, record->ident);
+  // Without a GIL the thread runs on, and its frames with it; the exception's traceback tells where it was.
+  if (!Runtime::get().settings().free_threading) log_stack_of(attach.attached(), *interpreter, record->ident);
   PyThreadState_SetAsyncExc(record->ident, interpreter->objects.request_timeout_type.get());
   record->state.store(State::kDone);
   return true;

@@ -19,28 +19,49 @@ struct LogObject {
   PyObject_HEAD Stream stream;
   Request* request;      // kErrors: nullptr once the request has ended
   PyObject* text_layer;  // the object whose .buffer this is; nullptr: this one takes str
-  std::string partial;   // kStdout, kStderr outside of requests
+  std::string partial;   // what was begun and not ended; of kStdout and kStderr outside of requests
 };
 
 LogObject* self_of(PyObject* self) { return reinterpret_cast<LogObject*>(self); }
 
-// Where a write goes now.
-struct Target {
-  Request* request;
-  std::string* partial;  // nullptr: RuntimeError is pending
-};
+PyObject* text_layer_of(PyObject* object) {
+  PyObject* layer = self_of(object)->text_layer;
+  return layer != nullptr ? layer : object;
+}
 
-Target target_of(PyObject* object, const char* method) {
-  LogObject* self = self_of(object);
-  if (self->text_layer != nullptr) self = self_of(self->text_layer);
+// Calls use(request, partial) with where a write goes now. False: it is wsgi.errors of a request that has ended.
+template <typename Use>
+bool with_target(PyObject* object, Use use) {
+  PyObject* const layer = text_layer_of(object);
+  LogObject* const self = self_of(layer);
   if (self->stream == Stream::kErrors) {
-    if (self->request != nullptr) return {self->request, &self->request->errors_partial};
-    PyErr_Format(PyExc_RuntimeError, "wsgi.errors.%s() after its request has ended", method);
-    return {nullptr, nullptr};
+    const Visit visit(layer, self->request);
+    if (visit.request() == nullptr) return false;
+    const Alone alone(layer);
+    use(visit.request(), self->partial);
+    return true;
   }
-  Request* request = Request::of_this_thread();
-  if (request == nullptr) return {nullptr, &self->partial};
-  return {request, self->stream == Stream::kStdout ? &request->stdout_partial : &request->stderr_partial};
+  if (Request* request = Request::of_this_thread()) {
+    use(request, self->stream == Stream::kStdout ? request->stdout_partial : request->stderr_partial);
+    return true;
+  }
+  const Alone alone(layer);
+  use(nullptr, self->partial);
+  return true;
+}
+
+bool write_lines_to(Attached& attached, PyObject* object, std::string_view text) {
+  const bool is_open = with_target(object, [&](Request* request, std::string& partial) {
+    write_lines(attached, request, kStreamLevel, partial, text);
+  });
+  if (!is_open) PyErr_SetString(PyExc_RuntimeError, "wsgi.errors.write() after its request has ended");
+  return is_open;
+}
+
+// The str's UTF-8, which it keeps; nullptr with an exception pending.
+const char* utf8_data(Borrowed text, Py_ssize_t* size) {
+  const Alone alone(text.get());  // CPython's own takes no care of two threads that are the first to ask
+  return PyUnicode_AsUTF8AndSize(text.get(), size);
 }
 
 // The start of a character at or before position, where one can be found nearby.
@@ -66,28 +87,21 @@ void emit(Attached& attached, Request* request, base::Level level, std::string_v
 }
 
 bool write_text(Attached& attached, PyObject* self, Borrowed text) {
-  const Target target = target_of(self, "write");
-  if (target.partial == nullptr) return false;
   Py_ssize_t size = 0;
-  const char* data = PyUnicode_AsUTF8AndSize(text.get(), &size);
-  if (data != nullptr) {
-    write_lines(attached, target.request, kStreamLevel, *target.partial, {data, static_cast<std::size_t>(size)});
-  } else {
-    PyErr_Clear();
-    write_lines(attached, target.request, kStreamLevel, *target.partial, utf8_of(text));
-  }
-  return true;
+  if (const char* data = utf8_data(text, &size))
+    return write_lines_to(attached, self, {data, static_cast<std::size_t>(size)});
+  PyErr_Clear();
+  return write_lines_to(attached, self, utf8_of(text));
 }
 
 PyObject* write_bytes(Attached& attached, PyObject* self, PyObject* argument) {
-  const Target target = target_of(self, "write");
   Py_buffer bytes;
-  if (target.partial == nullptr || PyObject_GetBuffer(argument, &bytes, PyBUF_SIMPLE) < 0) return nullptr;
-  write_lines(attached, target.request, kStreamLevel, *target.partial,
-              {static_cast<const char*>(bytes.buf), static_cast<std::size_t>(bytes.len)});
+  if (PyObject_GetBuffer(argument, &bytes, PyBUF_SIMPLE) < 0) return nullptr;
+  const bool is_open =
+      write_lines_to(attached, self, {static_cast<const char*>(bytes.buf), static_cast<std::size_t>(bytes.len)});
   const Py_ssize_t size = bytes.len;
   PyBuffer_Release(&bytes);
-  return PyLong_FromSsize_t(size);
+  return is_open ? PyLong_FromSsize_t(size) : nullptr;
 }
 
 PyObject* on_write(PyObject* self, PyObject* argument) noexcept {
@@ -112,12 +126,9 @@ PyObject* on_writelines(PyObject* self, PyObject* lines) noexcept {
 
 PyObject* on_flush(PyObject* self, PyObject*) noexcept {
   Attached attached = Attached::in_slot();
-  const Target target = target_of(self, "flush");
-  if (target.partial == nullptr) {
-    PyErr_Clear();  // nothing is pending after the end of the request: there is nothing to refuse
-  } else {
-    flush_lines(attached, target.request, kStreamLevel, *target.partial);
-  }
+  // After the end of its request there is nothing that could be lost, so nothing to refuse.
+  static_cast<void>(with_target(
+      self, [&](Request* request, std::string& partial) { flush_lines(attached, request, kStreamLevel, partial); }));
   Py_RETURN_NONE;
 }
 
@@ -135,9 +146,7 @@ PyObject* return_false(PyObject*, PyObject*) noexcept { Py_RETURN_FALSE; }
 PyObject* on_reconfigure(PyObject*, PyObject*, PyObject*) noexcept { Py_RETURN_NONE; }
 
 PyObject* get_name(PyObject* self, void*) noexcept {
-  const LogObject* log = self_of(self);
-  if (log->text_layer != nullptr) log = self_of(log->text_layer);
-  switch (log->stream) {
+  switch (self_of(text_layer_of(self))->stream) {
     case Stream::kErrors:
       return PyUnicode_FromString("<wsgi.errors>");
     case Stream::kStdout:
@@ -229,7 +238,9 @@ Ref make_errors(Attached&, const ModuleState& objects, Request& request) {
   return make_ref(objects, Stream::kErrors, &request);
 }
 
-void end_errors(Borrowed errors) { self_of(errors.get())->request = nullptr; }
+void flush_errors(Attached&, Borrowed errors) { Ref::steal(on_flush(errors.get(), nullptr)); }
+
+void end_errors(Borrowed errors) { Visit::forget(errors.get(), self_of(errors.get())->request); }
 
 void write_lines(Attached& attached, Request* request, base::Level level, std::string& partial, std::string_view text,
                  const gatehouse_place* place) {
@@ -260,13 +271,13 @@ void flush_lines(Attached& attached, Request* request, base::Level level, std::s
 }
 
 void flush_partial_lines(Attached& attached, Request& request) {
-  for (std::string* partial : {&request.errors_partial, &request.stdout_partial, &request.stderr_partial})
+  for (std::string* partial : {&request.stdout_partial, &request.stderr_partial})
     flush_lines(attached, &request, kStreamLevel, *partial);
 }
 
 std::string utf8_of(Borrowed text) {
   Py_ssize_t size = 0;
-  if (const char* data = PyUnicode_AsUTF8AndSize(text.get(), &size)) return {data, static_cast<std::size_t>(size)};
+  if (const char* data = utf8_data(text, &size)) return {data, static_cast<std::size_t>(size)};
   PyErr_Clear();
   Ref bytes = Ref::steal(PyUnicode_AsEncodedString(text.get(), "utf-8", "backslashreplace"));
   if (bytes) return {PyBytes_AS_STRING(bytes.get()), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.get()))};

@@ -26,6 +26,8 @@ enum class Stream { kErrors, kStdout, kStderr };
 Ref make_log_type(Borrowed module);
 Ref make_stream(Attached& attached, const ModuleState& objects, Stream stream);  // kStdout or kStderr
 Ref make_errors(Attached& attached, const ModuleState& objects, Request& request);
+// Logs what was begun on wsgi.errors and not ended with a newline. While the request runs.
+void flush_errors(Attached& attached, Borrowed errors);
 // The request is over: writing to its wsgi.errors raises RuntimeError from now on.
 void end_errors(Borrowed errors);
 
@@ -36,7 +38,7 @@ void write_lines(Attached& attached, Request* request, base::Level level, std::s
 // Logs what is left in partial.
 void flush_lines(Attached& attached, Request* request, base::Level level, std::string& partial,
                  const gatehouse_place* place = nullptr);
-// What print() and wsgi.errors have begun in a request and not ended with a newline.
+// What print() has begun in a request and not ended with a newline.
 void flush_partial_lines(Attached& attached, Request& request);
 
 // The str's UTF-8; lone surrogates as \udcXX.

@@ -140,13 +140,16 @@ void put_memory(DictBuilder* dict, const rusage& usage) {
 Metrics& metrics_of(PyObject* capsule) { return *static_cast<Metrics*>(PyCapsule_GetPointer(capsule, nullptr)); }
 
 PyObject* on_start(PyObject* self, PyObject*) noexcept {
+  const Alone alone(self);
   metrics_of(self).start();
   Py_RETURN_NONE;
 }
 PyObject* on_request_metrics(PyObject* self, PyObject*) noexcept {
+  const Alone alone(self);
   return metrics_of(self).request_metrics().release();
 }
 PyObject* on_process_metrics(PyObject* self, PyObject*) noexcept {
+  const Alone alone(self);
   return metrics_of(self).process_metrics().release();
 }
 

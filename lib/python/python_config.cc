@@ -16,12 +16,6 @@
 namespace python {
 namespace {
 
-#define GATEHOUSE_TEXT_OF(x) #x
-#define GATEHOUSE_TEXT(x) GATEHOUSE_TEXT_OF(x)
-constexpr std::string_view kMinorVersion = GATEHOUSE_TEXT(PY_MAJOR_VERSION) "." GATEHOUSE_TEXT(PY_MINOR_VERSION);
-#undef GATEHOUSE_TEXT
-#undef GATEHOUSE_TEXT_OF
-
 base::Error refusal(std::string what, int os_error = 0) {
   return {base::Message::kPythonStart, os_error, std::move(what)};
 }
@@ -44,7 +38,7 @@ std::string resolved(const std::string& path) {
 
 // 0 when prefix holds this version's standard library, else the errno of looking.
 int standard_library_error(const std::string& prefix) {
-  const std::string version(kMinorVersion);
+  const std::string version(kVersionName);
   std::string zip_version = version;
   std::erase(zip_version, '.');
   int error = ENOENT;
@@ -97,8 +91,8 @@ base::Status check_executable(const std::string& executable) {
   const Environment environment = environment_of(executable);
   if (!environment.version.empty() && !(environment.version + ".").starts_with(std::string(kMinorVersion) + "."))
     return refusal("the virtual environment " + environment.folder + " is of Python " + environment.version +
-                   ", but this engine is of " + std::string(kMinorVersion) + "; make it again with Python " +
-                   std::string(kMinorVersion) + ", or choose the engine of its version (python=3.X)");
+                   ", but this engine is of " + std::string(kVersionName) + "; make it again with Python " +
+                   std::string(kVersionName) + ", or choose the engine of its version (python=3.X)");
   const std::string folder = environment.home.empty() ? parent_of(resolved(executable)) : environment.home;
   int error = ENOENT;
   for (std::string prefix = folder;; prefix = parent_of(prefix)) {
@@ -107,9 +101,9 @@ base::Status check_executable(const std::string& executable) {
     if (found != ENOENT) error = found;
     if (prefix == "/") break;
   }
-  return refusal("there is no readable standard library of Python " + std::string(kMinorVersion) + " at or above " +
+  return refusal("there is no readable standard library of Python " + std::string(kVersionName) + " at or above " +
                      folder + ", where " + executable + " belongs; give a Python or a virtual environment of version " +
-                     std::string(kMinorVersion) +
+                     std::string(kVersionName) +
                      " (python-home, WSGIPythonHome) that this process's user may read, or the "
                      "engine of its version (python=3.X)",
                  error);
@@ -121,10 +115,10 @@ base::Status check_home(const std::string& home) {
   const int error = standard_library_error(prefix);
   if (error == 0) return base::ok();
   return refusal("the Python home " + prefix + " holds no readable " + prefix + "/lib/python" +
-                     std::string(kMinorVersion) +
+                     std::string(kVersionName) +
                      "; python-home and WSGIPythonHome take a virtual environment or the "
                      "prefix of a Python " +
-                     std::string(kMinorVersion),
+                     std::string(kVersionName),
                  error);
 }
 
@@ -150,7 +144,6 @@ class Config {
     status_ = wide != nullptr ? PyWideStringList_Append(&list, wide) : PyStatus_NoMemory();
     PyMem_RawFree(wide);
   }
-  void choose_gil(bool free_threading) { python::choose_gil(&config_, free_threading); }
   void initialize() {
     if (!failed()) status_ = Py_InitializeFromConfig(&config_);
   }
@@ -189,7 +182,9 @@ base::Status initialize_python(const gatehouse_python& python, bool free_threadi
   config->optimization_level = python.optimize > 0 ? python.optimize : 0;
   if (python.write_bytecode == 0) config->write_bytecode = 0;
   set_hash_seed(config, python.hash_seed);
-  config.choose_gil(free_threading);
+  // An option, as the environment (PYTHON_GIL) counts more than a member. Without the GIL CPython begins by itself, and
+  // takes it back for a module that needs it.
+  if (kIsFreeThreaded && !free_threading) config.append(config->xoptions, "gil=1");
   config.set(config->program_name, executable);
   config.set(config->executable, executable);
   if (python.home != nullptr) config.set(config->home, python.home);
@@ -197,7 +192,7 @@ base::Status initialize_python(const gatehouse_python& python, bool free_threadi
   config.set_arguments("mod_wsgi");
   config.initialize();
   if (config.failed())
-    return refusal("Python " + std::string(kMinorVersion) + " (" + executable + ") did not start: " + config.failure() +
+    return refusal("Python " + std::string(kVersionName) + " (" + executable + ") did not start: " + config.failure() +
                    "; its own words are on the standard error of this process");
   return base::ok();
 }

@@ -38,36 +38,67 @@ Request::~Request() { current_request = outer_; }
 Request* Request::of_this_thread() { return current_request; }
 
 void Request::end(Attached& attached) {
-  ended_ = true;
-  if (users_ == 0) return;
+  {
+    const StateLock lock(mutex_);
+    ended_ = true;
+    if (visits_ == 0) return;
+  }
   Detach detach(attached);
   base::MutexLock lock(mutex_);
-  while (users_ != 0) changed_.wait(mutex_);
+  while (visits_ != 0) changed_.wait(mutex_);
 }
 
-Turn::Turn(Attached& attached, Request& request) : request_(request) {
-  nested_ = request.busy_ && pthread_equal(request.holder_, pthread_self()) != 0;
-  mine_ = nested_;
-  if (nested_) return;
-  ++request.users_;
-  while (request.busy_ && !request.ended_) {
+bool Request::enter() {
+  const StateLock lock(mutex_);
+  if (ended_) return false;
+  ++visits_;
+  return true;
+}
+
+void Request::leave() {
+  const StateLock lock(mutex_);
+  if (--visits_ == 0 && ended_) wake_all();
+}
+
+Request::Taking Request::take_turn() {
+  const StateLock lock(mutex_);
+  if (busy_ && pthread_equal(holder_, pthread_self()) != 0) return Taking::kNested;
+  if (ended_) return Taking::kTooLate;
+  if (busy_) return Taking::kBusy;
+  busy_ = true;
+  holder_ = pthread_self();
+  return Taking::kTaken;
+}
+
+void Request::give_turn_back() {
+  const StateLock lock(mutex_);
+  busy_ = false;
+  if (waiting_ != 0) wake_all();
+}
+
+// Where there is no GIL the caller has the mutex already.
+void Request::wake_all() {
+  if constexpr (kIsFreeThreaded) {
+    changed_.notify_all();
+  } else {
+    base::MutexLock lock(mutex_);
+    changed_.notify_all();
+  }
+}
+
+Turn::Turn(Attached& attached, Request& request) : request_(request), taking_(request.take_turn()) {
+  if (taking_ != Request::Taking::kBusy) return;
+  ++request.waiting_;
+  do {
     Detach detach(attached);
     base::MutexLock lock(request.mutex_);
     while (request.busy_) request.changed_.wait(request.mutex_);
-  }
-  mine_ = !request.busy_ && !request.ended_;
-  if (!mine_) return;
-  request.busy_ = true;
-  request.holder_ = pthread_self();
+  } while ((taking_ = request.take_turn()) == Request::Taking::kBusy);
+  --request.waiting_;
 }
 
 Turn::~Turn() {
-  if (nested_) return;
-  if (mine_) request_.busy_ = false;
-  const bool others_wait = --request_.users_ > 0 || request_.ended_;
-  if (!others_wait) return;
-  base::MutexLock lock(request_.mutex_);
-  request_.changed_.notify_all();
+  if (taking_ == Request::Taking::kTaken) request_.give_turn_back();
 }
 
 void log_line(Attached& attached, Request* request, base::Level level, std::string_view line,

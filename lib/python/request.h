@@ -21,6 +21,7 @@
 #include "python/attach.h"
 #include "python/ref.h"
 #include "python/request_meter.h"
+#include "python/without_gil.h"
 #include "wsgi/engine_abi.h"
 
 namespace python {
@@ -69,27 +70,61 @@ class Request {
   Ref data;
   Ref id;  // mod_wsgi.request_id, a str; empty when the host gave none
 
-  // Lets nobody start a turn any more and waits, without the GIL, for those who have one.
+  // Lets nobody in any more and waits, without the GIL, for those who are.
   void end(Attached& attached);
 
   // What print() wrote without a newline so far.
   std::string stdout_partial;
   std::string stderr_partial;
-  std::string errors_partial;
 
  private:
   friend class Turn;
+  friend class Visit;
+  enum class Taking { kTaken, kNested, kTooLate, kBusy };
+  Taking take_turn();
+  void give_turn_back();
+  bool enter();
+  void leave();
+  void wake_all();
+
   const gatehouse_request& abi_;
   Interpreter& interpreter_;
   std::optional<RequestMeter> meter_;
   Request* const outer_;  // that the thread handles, too: httpd made a subrequest while it sent the response
-  // Changed with the GIL held; atomic for those who wait for them without it.
+  // Changed with the GIL held, without one with mutex_; atomic for those who wait for them without the GIL.
   std::atomic<bool> busy_ = false;
-  std::atomic<int> users_ = 0;  // threads that have or want a turn
-  pthread_t holder_{};          // meaningful while busy_
+  std::atomic<int> waiting_ = 0;  // threads that want a turn
+  std::atomic<int> visits_ = 0;
+  pthread_t holder_{};  // meaningful while busy_
   bool ended_ = false;
-  base::Mutex mutex_;  // only for changed_
+  base::Mutex mutex_;  // for changed_, and in place of the GIL
   base::CondVar changed_;
+};
+
+// Keeps a request from ending for a scope: for the methods of the Python objects that stand for it, which any thread
+// may call. When a request has ended it is taken out of them.
+class Visit {
+ public:
+  // place: where the object keeps its request; nullptr there: it has ended.
+  Visit(PyObject* object, Request* const& place) {
+    const Alone alone(object);
+    if (place != nullptr && place->enter()) request_ = place;
+  }
+  ~Visit() {
+    if (request_ != nullptr) request_->leave();
+  }
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+  // nullptr: it has ended.
+  Request* request() const { return request_; }
+  // Takes the request, which has ended, out of its object.
+  static void forget(PyObject* object, Request*& place) {
+    const Alone alone(object);
+    place = nullptr;
+  }
+
+ private:
+  Request* request_ = nullptr;
 };
 
 // Sole use of the request's callbacks for a scope. The application's other threads may use wsgi.input, write()
@@ -102,12 +137,11 @@ class Turn {
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   // The request ended while this thread waited: nothing may be called.
-  bool too_late() const { return !mine_; }
+  bool too_late() const { return taking_ == Request::Taking::kTooLate; }
 
  private:
   Request& request_;
-  bool mine_ = false;
-  bool nested_ = false;
+  Request::Taking taking_;
 };
 
 // Logs one line to the request, or to the host when request is nullptr. line must be escaped. place: nullptr when it is

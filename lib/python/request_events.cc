@@ -45,8 +45,8 @@ Ref publish_request_started(Attached& attached, Request& request, Borrowed appli
   payload.put("request_environ", environ);
   Ref dict = payload.take();
   events_of(request).publish(attached, &request, "request_started", dict.clone());
-  Borrowed wanted(dict ? PyDict_GetItemString(dict.get(), "application_object") : nullptr);
-  return wanted ? Ref::borrow(wanted.get()) : std::move(called);
+  Ref wanted = dict ? Ref::steal(item_of(dict.get(), "application_object")) : Ref();
+  return wanted ? std::move(wanted) : std::move(called);
 }
 
 void publish_response_started(Attached& attached, Request& request, Borrowed status, Borrowed headers,

@@ -97,8 +97,10 @@ void HeaderList::reset(std::size_t count) {
 
 void HeaderList::add(std::string_view name, std::string_view value) { data_[size_++] = {text(name), text(value)}; }
 
-bool Response::start(Attached&, Borrowed status, Borrowed headers, Borrowed exc_info) {
+bool Response::start(Attached& attached, Borrowed status, Borrowed headers, Borrowed exc_info) {
   if (!check_exc_info(exc_info)) return false;
+  const Turn turn(attached, request_);
+  if (turn.too_late()) return raise(PyExc_RuntimeError, "start_response() after its request has ended");
   switch (state_.on_start_response(exc_info && !exc_info.is_none())) {
     case Verdict::kAccept:
       break;

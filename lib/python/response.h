@@ -7,6 +7,7 @@
 
 #include "python/cpython.h"
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -81,7 +82,7 @@ class Response {
   wsgi::StatusLine status_;
   HeaderList headers_;
   char length_digits_[20];
-  bool gone_ = false;
+  std::atomic<bool> gone_ = false;  // read without the turn
 };
 
 }  // namespace python

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "python/module_state.h"
+#include "python/request.h"
 #include "python/request_events.h"
 #include "python/response.h"
 
@@ -12,7 +13,8 @@ namespace {
 
 struct StartResponseObject {
   PyObject_HEAD vectorcallfunc vectorcall;
-  Response* response;  // nullptr once the request has ended
+  Request* request;    // nullptr once it has ended
+  Response* response;  // for visits to the request
 };
 
 StartResponseObject* self_of(PyObject* self) { return reinterpret_cast<StartResponseObject*>(self); }
@@ -23,13 +25,13 @@ PyObject* on_write(PyObject* self, PyObject* block) noexcept {
     PyErr_Format(PyExc_TypeError, "write() takes bytes, not %.100s", Py_TYPE(block)->tp_name);
     return nullptr;
   }
-  Response* response = self_of(self)->response;
-  if (response == nullptr) {
+  const Visit visit(self, self_of(self)->request);
+  if (visit.request() == nullptr) {
     PyErr_SetString(PyExc_RuntimeError, "write() after its request has ended");
     return nullptr;
   }
-  if (response->write(attached, {PyBytes_AS_STRING(block), static_cast<std::size_t>(PyBytes_GET_SIZE(block))}))
-    Py_RETURN_NONE;
+  const std::string_view bytes{PyBytes_AS_STRING(block), static_cast<std::size_t>(PyBytes_GET_SIZE(block))};
+  if (self_of(self)->response->write(attached, bytes)) Py_RETURN_NONE;
   if (PyErr_Occurred() == nullptr) PyErr_SetString(PyExc_BrokenPipeError, "the client is gone");
   return nullptr;
 }
@@ -57,12 +59,13 @@ PyObject* on_call(PyObject* self, PyObject* const* arguments, size_t argument_fl
     return nullptr;
   }
   if (!take_keyword(arguments, count, names, &exc_info)) return nullptr;
-  if (self_of(self)->response == nullptr) {
+  const Visit visit(self, self_of(self)->request);
+  if (visit.request() == nullptr) {
     PyErr_SetString(PyExc_RuntimeError, "start_response() after its request has ended");
     return nullptr;
   }
-  Request& request = self_of(self)->response->request();
-  publish_response_started(attached, request, Borrowed(arguments[0]), Borrowed(arguments[1]), Borrowed(exc_info));
+  publish_response_started(attached, *visit.request(), Borrowed(arguments[0]), Borrowed(arguments[1]),
+                           Borrowed(exc_info));
   if (!self_of(self)->response->start(attached, Borrowed(arguments[0]), Borrowed(arguments[1]), Borrowed(exc_info)))
     return nullptr;
   return PyCFunction_New(&write_method, self);
@@ -98,10 +101,13 @@ Ref make_start_response(Attached&, const ModuleState& objects, Response& respons
   StartResponseObject* self = PyObject_New(StartResponseObject, type);
   if (self == nullptr) return {};
   self->vectorcall = on_call;
+  self->request = &response.request();
   self->response = &response;
   return Ref::steal(reinterpret_cast<PyObject*>(self));
 }
 
-void end_start_response(Borrowed start_response) { self_of(start_response.get())->response = nullptr; }
+void end_start_response(Borrowed start_response) {
+  Visit::forget(start_response.get(), self_of(start_response.get())->request);
+}
 
 }  // namespace python

@@ -50,7 +50,7 @@ class KeepInterruptAction {
 // Calls module.function() and logs an exception of it. A module that nobody imported has nothing to stop.
 void run_exit_function(Attached& attached, const char* module_name, const char* function) {
   Borrowed modules(PyImport_GetModuleDict());
-  Borrowed module(PyDict_GetItemString(modules.get(), module_name));
+  const Ref module = Ref::steal(item_of(modules.get(), module_name));
   if (!module) return;
   if (Ref::steal(PyObject_CallMethod(module.get(), function, nullptr))) return;
   log_exception(attached, nullptr, base::Message::kStopFailed, std::string(module_name) + "." + function + "()");
@@ -60,7 +60,7 @@ void run_exit_function(Attached& attached, const char* module_name, const char* 
 // request, which does not end, and for whose end threading._shutdown would wait. From here on it is the calling one.
 void become_main_thread(Attached& attached) {
   Borrowed modules(PyImport_GetModuleDict());
-  Borrowed threading(PyDict_GetItemString(modules.get(), "threading"));
+  const Ref threading = Ref::steal(item_of(modules.get(), "threading"));
   if (!threading) return;
   const Ref main_thread = Ref::steal(PyObject_GetAttrString(threading.get(), "_main_thread"));
   const Ref own = Ref::steal(PyLong_FromUnsignedLong(PyThread_get_thread_ident()));
@@ -103,10 +103,12 @@ Settings settings_of(const gatehouse_python& python) {
   const bool wanted = wsgi::settings_for(settings.rules, settings.process_group, "").free_threading;
   settings.free_threading = wanted && kIsFreeThreaded;
   if (wanted && !kIsFreeThreaded)
-    base::log(
-        base::Message::kFreeThreading,
-        "WSGIFreeThreading On has no effect: this Python %s is no free-threaded one, and needs its lock; remove it",
-        PY_VERSION);
+    base::log(base::Message::kFreeThreading,
+              "WSGIFreeThreading On has no effect: this Python %s is no free-threaded one, and needs its lock; choose "
+              "one that "
+              "is, such as 3.13t, with python= or WSGIPython (its engine: make engine PYTHON=/path/to/python3.13t), or "
+              "remove it",
+              PY_VERSION);
   return settings;
 }
 
@@ -209,8 +211,7 @@ void Runtime::after_fork_child(const gatehouse_host& host) {
 // CPython clears the other interpreters in the child and hangs or crashes over it (gh-101437, gh-84139,
 // gh-139759; seen on 3.10 to 3.13).
 void Runtime::application_will_fork() {
-  if (host_forks_ || warned_of_fork_ || !interpreters_.has_subs()) return;
-  warned_of_fork_ = true;
+  if (host_forks_ || warned_of_fork_ || !interpreters_.has_subs() || warned_of_fork_.exchange(true)) return;
   base::log(base::Message::kForkWithInterpreters,
             "an application forks a process that has several interpreters; the child is likely to hang or to crash in "
             "CPython; give the application a process group or WSGIApplicationGroup %%{GLOBAL} to itself, or start "

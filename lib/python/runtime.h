@@ -7,6 +7,7 @@
 
 #include "python/cpython.h"
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -83,7 +84,7 @@ class Runtime {
   std::int64_t started_us_ = 0;
   bool host_forks_ = false;
   bool is_application_child_ = false;
-  bool warned_of_fork_ = false;
+  std::atomic<bool> warned_of_fork_ = false;
 };
 
 }  // namespace python

@@ -15,6 +15,7 @@
 #include "python/interpreter.h"
 #include "python/log_stream.h"
 #include "python/request.h"
+#include "python/without_gil.h"
 #include "wsgi/module_target.h"
 
 namespace python {
@@ -130,7 +131,7 @@ std::string_view resource_of(const std::string& path, const Request* request) {
 // Asks the script's reload_required(resource), if it has one.
 bool wants_reload(Attached& attached, Interpreter& interpreter, Borrowed globals, const std::string& path,
                   Request* request) {
-  Ref hook = Ref::borrow(PyDict_GetItemWithError(globals.get(), interpreter.objects.reload_required_name.get()));
+  Ref hook = Ref::steal(item_of(globals.get(), interpreter.objects.reload_required_name.get()));
   if (!hook) return false;
   Ref file = file_name(resource_of(path, request));
   Ref answer = file ? Ref::steal(PyObject_CallOneArg(hook.get(), file.get())) : Ref();
@@ -149,8 +150,10 @@ bool has_changed(const std::string& path, std::int64_t loaded, std::int64_t seen
 
 std::string names_of_callables(Borrowed globals) {
   std::string names;
+  const Ref own = Ref::steal(PyDict_Copy(globals.get()));  // threads of the script may change the other one
+  if (!own) return PyErr_Clear(), names;
   PyObject *name, *value;
-  for (Py_ssize_t position = 0, count = 0; PyDict_Next(globals.get(), &position, &name, &value) != 0 && count < 20;) {
+  for (Py_ssize_t position = 0, count = 0; PyDict_Next(own.get(), &position, &name, &value) != 0 && count < 20;) {
     if (!PyUnicode_Check(name) || !PyCallable_Check(value)) continue;
     const std::string text = utf8_of(Borrowed(name));
     if (text.starts_with('_')) continue;
@@ -163,6 +166,7 @@ std::string names_of_callables(Borrowed globals) {
 }  // namespace
 
 Scripts::Script& Scripts::script_of(std::string_view path) {
+  const StateLock lock(mutex_);
   key_ = path;
   std::unique_ptr<Script>& script = scripts_[key_];
   if (script == nullptr) {
@@ -178,31 +182,52 @@ void Scripts::wait_for_import(Attached& attached, Script& script) {
   while (script.importing) imported_.wait(mutex_);
 }
 
-void Scripts::set_importing(Script& script, bool importing) {
+bool Scripts::begin_import(Script& script, std::uint64_t attempts) {
   base::MutexLock lock(mutex_);
-  script.importing = importing;
-  if (!importing) imported_.notify_all();
+  if (script.importing || script.attempts != attempts) return false;
+  script.importing = true;
+  return true;
+}
+
+void Scripts::end_import(Script& script) {
+  base::MutexLock lock(mutex_);
+  script.importing = false;
+  ++script.attempts;
+  imported_.notify_all();
 }
 
 LookupResult Scripts::find(Attached& attached, Interpreter& interpreter, const gatehouse_target& target,
                            Request* request) {
   Script& script = script_of(view(target.script));
-  const bool waits = script.importing;
-  while (script.importing) wait_for_import(attached, script);
-
-  if (script.globals) {
-    Ref globals = script.globals.clone();
-    const bool reloads = (target.flags & (GATEHOUSE_RELOAD | GATEHOUSE_DECLINE_STALE)) != 0;
-    if (!reloads || (!has_changed(script.file, script.mtime_us, target.script_mtime_us) &&
-                     !wants_reload(attached, interpreter, globals, script.path, request)))
-      return {Lookup::kReady, std::move(globals), {}};
-    if ((target.flags & GATEHOUSE_DECLINE_STALE) != 0) return {Lookup::kStale, {}, {}};
-    // Somebody else may have begun while reload_required() ran.
-    if (script.importing) return find(attached, interpreter, target, request);
-  } else if (waits) {
-    return {Lookup::kFailed, {}, script.problem, script.status};  // of the attempt that this thread has waited for
+  const bool reloads = (target.flags & (GATEHOUSE_RELOAD | GATEHOUSE_DECLINE_STALE)) != 0;
+  for (bool waited = false;; waited = true) {
+    Ref globals;
+    bool stale = false;
+    std::uint64_t attempts = 0;
+    bool importing = false;
+    {
+      const StateLock lock(mutex_);
+      importing = script.importing;
+      attempts = script.attempts;
+      if (!importing && script.globals) {
+        globals = script.globals.clone();
+        stale = reloads && has_changed(script.file, script.mtime_us, target.script_mtime_us);
+      } else if (!importing && waited) {
+        return {Lookup::kFailed, {}, script.problem, script.status};  // of the attempt that this thread has waited for
+      }
+    }
+    if (globals) {
+      if (!reloads || (!stale && !wants_reload(attached, interpreter, globals, script.path, request)))
+        return {Lookup::kReady, std::move(globals), {}};
+      if ((target.flags & GATEHOUSE_DECLINE_STALE) != 0) return {Lookup::kStale, {}, {}};
+    }
+    if (!importing && begin_import(script, attempts)) {
+      LookupResult result = import(attached, interpreter, script, target, request);
+      end_import(script);
+      return result;
+    }
+    wait_for_import(attached, script);
   }
-  return import(attached, interpreter, script, target, request);
 }
 
 Ref Scripts::import_file(Interpreter& interpreter, Script& script, const std::string& text) {
@@ -227,7 +252,7 @@ Ref Scripts::import_module(Script& script, bool again) {
   if (!globals) return {};
   script.file.clear();
   script.mtime_us = 0;
-  const Borrowed file(PyDict_GetItemString(globals.get(), "__file__"));
+  const Ref file = Ref::steal(item_of(globals.get(), "__file__"));
   struct stat status;
   if (file && PyUnicode_Check(file.get())) script.file = utf8_of(file);
   if (!script.file.empty() && stat(script.file.c_str(), &status) == 0) script.mtime_us = mtime_us(status);
@@ -236,7 +261,6 @@ Ref Scripts::import_module(Script& script, bool again) {
 
 LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Script& script,
                              const gatehouse_target& target, Request* request) {
-  set_importing(script, true);
   const bool again = static_cast<bool>(script.globals);
   const bool is_module = wsgi::names_module(script.path);
   script.globals.reset();
@@ -249,7 +273,6 @@ LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Scrip
     if (source.error().os_error == EACCES) script.problem += ": " + base::why_denied(script.path);
     log_message(attached, request, Message::kScriptUnreadable, script.problem);
     script.status = source.error().os_error == EACCES ? 403 : 500;
-    set_importing(script, false);
     return {Lookup::kFailed, {}, script.problem, script.status};
   }
   log_message(
@@ -266,22 +289,19 @@ LookupResult Scripts::import(Attached& attached, Interpreter& interpreter, Scrip
   } else {
     Ref exception = Ref::steal(take_raised());
     const Reason reason = reason_for(attached, exception, script.path, interpreter);
-    if ((target.flags & GATEHOUSE_SERVICE) != 0 && reason.message == Message::kScriptExit) {
-      set_importing(script, false);
+    if ((target.flags & GATEHOUSE_SERVICE) != 0 && reason.message == Message::kScriptExit)
       return {Lookup::kFailed, {}, {}};
-    }
     script.problem = reason.what + ": " + describe(attached, exception);
     log_taken(attached, request, reason.message, reason.what, exception);
   }
-  set_importing(script, false);
   return {globals ? Lookup::kReady : Lookup::kFailed, std::move(globals), script.problem, script.status};
 }
 
 Ref find_callable(Attached& attached, Interpreter& interpreter, Borrowed globals, const gatehouse_target& target,
                   Request* request, std::string* problem) {
-  const EnvironKeys::Key* key = interpreter.environ_keys.find(view(target.callable));
+  const EnvironKeys::Key* key = interpreter.environ_keys().find(view(target.callable));
   Ref name = key != nullptr ? key->text.clone() : file_name(view(target.callable));
-  Ref found = name ? Ref::borrow(PyDict_GetItemWithError(globals.get(), name.get())) : Ref();
+  Ref found = name ? Ref::steal(item_of(globals.get(), name.get())) : Ref();
   PyErr_Clear();
   if (found && PyCallable_Check(found.get())) return found;
 

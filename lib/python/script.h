@@ -48,17 +48,21 @@ class Scripts {
     std::string file;           // that was loaded, of a module its __file__; empty: there is none to watch
     Ref globals;                // empty: not loaded
     std::int64_t mtime_us = 0;  // of the file that was loaded
-    bool importing = false;     // changed with the GIL and mutex_
-    std::string problem;        // of the last attempt
+    bool importing = false;     // changed with the GIL and mutex_; what is above and below is the importing thread's
+    std::uint64_t attempts = 0;
+    std::string problem;  // of the last attempt
     std::uint32_t status = 500;
   };
 
   Script& script_of(std::string_view path);
   void wait_for_import(Attached& attached, Script& script) GH_EXCLUDES(mutex_);
-  void set_importing(Script& script, bool importing) GH_EXCLUDES(mutex_);
+  // False: another thread imports it, or has done so since the script had had that many attempts.
+  bool begin_import(Script& script, std::uint64_t attempts) GH_EXCLUDES(mutex_);
+  void end_import(Script& script) GH_EXCLUDES(mutex_);
   // These two: the namespace of what they have loaded, or an empty Ref with an exception pending.
   Ref import_file(Interpreter& interpreter, Script& script, const std::string& text);
   Ref import_module(Script& script, bool again);
+  // By the one thread that has begun.
   LookupResult import(Attached& attached, Interpreter& interpreter, Script& script, const gatehouse_target& target,
                       Request* request);
 

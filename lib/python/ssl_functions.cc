@@ -11,26 +11,25 @@ namespace {
 constexpr const char* kCapsule = "mod_ssl";
 
 struct Source {
-  Request* request;  // nullptr once it has ended
-  const gatehouse_call* call;
+  Request* request;            // nullptr once it has ended
+  const gatehouse_call* call;  // for visits to the request
 };
 
 void on_capsule_gone(PyObject* capsule) noexcept {
   delete static_cast<Source*>(PyCapsule_GetPointer(capsule, kCapsule));
 }
 
-// nullptr with an exception pending when the request has ended.
-const Source* source_of(PyObject* capsule) {
-  const auto* source = static_cast<const Source*>(PyCapsule_GetPointer(capsule, kCapsule));
-  if (source == nullptr || source->request != nullptr) return source;
+Source& source_of(PyObject* capsule) { return *static_cast<Source*>(PyCapsule_GetPointer(capsule, kCapsule)); }
+
+PyObject* refuse() {
   PyErr_SetString(PyExc_RuntimeError, "mod_ssl was asked after its request had ended");
   return nullptr;
 }
 
 PyObject* on_is_https(PyObject* capsule, PyObject*) noexcept {
-  const Source* source = source_of(capsule);
-  if (source == nullptr) return nullptr;
-  return PyLong_FromLong((source->request->abi().flags & GATEHOUSE_HTTPS) != 0 ? 1 : 0);
+  const Visit visit(capsule, source_of(capsule).request);
+  if (visit.request() == nullptr) return refuse();
+  return PyLong_FromLong((visit.request()->abi().flags & GATEHOUSE_HTTPS) != 0 ? 1 : 0);
 }
 
 PyObject* on_var_lookup(PyObject* capsule, PyObject* name) noexcept {
@@ -41,12 +40,13 @@ PyObject* on_var_lookup(PyObject* capsule, PyObject* name) noexcept {
   }
   Py_ssize_t size = 0;
   const char* data = PyUnicode_AsUTF8AndSize(name, &size);
-  const Source* source = data != nullptr ? source_of(capsule) : nullptr;
-  if (source == nullptr) return nullptr;
-  Turn turn(attached, *source->request);
-  if (turn.too_late()) return PyErr_SetString(PyExc_RuntimeError, "the request has ended"), nullptr;
+  if (data == nullptr) return nullptr;
+  const Visit visit(capsule, source_of(capsule).request);
+  if (visit.request() == nullptr) return refuse();
+  const Turn turn(attached, *visit.request());
+  if (turn.too_late()) return refuse();
   const gatehouse_text value =
-      source->call->ssl_variable(source->request->context(), {data, static_cast<std::size_t>(size)});
+      source_of(capsule).call->ssl_variable(visit.request()->context(), {data, static_cast<std::size_t>(size)});
   if (value.data == nullptr) Py_RETURN_NONE;
   return PyUnicode_DecodeLatin1(value.data, static_cast<Py_ssize_t>(value.size), nullptr);
 }
@@ -68,8 +68,7 @@ bool SslFunctions::add_to(Attached&, Borrowed environ) {
 }
 
 void SslFunctions::end() {
-  if (!capsule_) return;
-  static_cast<Source*>(PyCapsule_GetPointer(capsule_.get(), kCapsule))->request = nullptr;
+  if (capsule_) Visit::forget(capsule_.get(), source_of(capsule_.get()).request);
 }
 
 }  // namespace python

@@ -35,7 +35,7 @@ Ref or_logged(Attached& attached, Ref object) {
 }
 
 Ref current_frames(Attached& attached) {
-  Borrowed sys(PyDict_GetItemString(PyImport_GetModuleDict(), "sys"));
+  const Ref sys = Ref::steal(item_of(PyImport_GetModuleDict(), "sys"));
   return sys ? or_logged(attached, Ref::steal(PyObject_CallMethod(sys.get(), "_current_frames", nullptr))) : Ref();
 }
 

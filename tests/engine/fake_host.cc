@@ -216,6 +216,17 @@ void open_engine(const std::string& file, const char* version) {
 
 const char* expected_version() { return table_version; }
 
+bool is_free_threading() {
+  const char* wanted = std::getenv("GATEHOUSE_FREE_THREADING");
+  return wanted != nullptr && std::string_view(wanted) == "1" && std::string_view(table_version).ends_with('t');
+}
+
+void add_ordinary_rules(gatehouse_python* python) {
+  static const gatehouse_rule rule = {GATEHOUSE_FREE_THREADING, 1, "", nullptr, nullptr};
+  python->rules = &rule;
+  python->rules_count = is_free_threading() ? 1 : 0;
+}
+
 const gatehouse_engine_table& engine() { return *table; }
 
 const gatehouse_host& host() {
@@ -241,6 +252,7 @@ void start_python() {
   python.processes = 2;
   python.threads = 5;
   python.write_bytecode = 1;
+  add_ordinary_rules(&python);
   gatehouse_error error = {};
   error.size = sizeof error;
   if (table->start(&python, &host(), &error) == 0) return;

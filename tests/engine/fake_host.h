@@ -19,11 +19,15 @@ namespace fake_host {
 // The engine under test and the version ("3.12") it should be of; told by main().
 void open_engine(const std::string& file, const char* version);
 const char* expected_version();
+// Python runs without a GIL: GATEHOUSE_FREE_THREADING=1 in the environment wants it and the engine can.
+bool is_free_threading();
 const gatehouse_engine_table& engine();
 // The host that Python is started with: its log lines are kept.
 const gatehouse_host& host();
 std::vector<std::string> take_host_log();
 bool contains(const std::vector<std::string>& lines, std::string_view part);
+// Rules that ordinary settings have.
+void add_ordinary_rules(gatehouse_python* python);
 // Starts Python with ordinary settings, on the calling thread. Ends the process when that fails.
 void start_python();
 // How often after_application_fork was called in this process.

@@ -24,7 +24,9 @@ for (const char* part : parts) STRCMP_CONTAINS(part, printed.text.c_str());
 
 TEST(Process, the_table_tells_abi_and_version) {
   LONGS_EQUAL(GATEHOUSE_ENGINE_ABI, fake_host::engine().abi);
-  STRCMP_CONTAINS(fake_host::expected_version(), fake_host::engine().python_version);
+  std::string version = fake_host::expected_version();
+  if (version.ends_with('t')) version.pop_back();  // a free-threaded build has the numbers of any other
+  STRCMP_CONTAINS((version + ".").c_str(), fake_host::engine().python_version);
 }
 
 TEST(Process, starting_twice_is_refused) {
@@ -61,6 +63,8 @@ TEST(Process, a_pool_serves_each_thread_by_one_of_its_interpreters) {
   const std::string text = in_own_process("pool").text;
   if (std::string_view(fake_host::expected_version()) < "3.12")
     STRCMP_CONTAINS("GH0600: interpreters=2 needs Python 3.12 or newer", text.c_str());
+  else if (fake_host::is_free_threading())
+    STRCMP_CONTAINS("GH0600: interpreters=2 makes no sense with WSGIFreeThreading On", text.c_str());
   else
     STRCMP_EQUAL("thread 1: 1\nthread 2: 1\nthread 3: 2\nthread 1: 3\n", text.c_str());
 }

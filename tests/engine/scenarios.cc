@@ -493,6 +493,7 @@ gatehouse_python ordinary() {
   python.process_group = "g";
   python.processes = 1;
   python.threads = 1;
+  add_ordinary_rules(&python);
   return python;
 }
 
