@@ -49,7 +49,7 @@ DIRECTIVES = {
     'WSGIDestroyInterpreter': 'python_settings.test_wsgidestroyinterpreter_decides_whether_exit_functions_run',
     'WSGISwitchInterval': 'python_settings.test_wsgiswitchinterval_is_for_embedded_mode',
     'WSGIPerInterpreterGIL': 'interpreter_options.test_wsgiperinterpretergil_gives_a_sub_interpreter_its_own_lock',
-    'WSGIFreeThreading': 'interpreter_options.test_wsgifreethreading_of_an_ordinary_python_is_a_warning',
+    'WSGIFreeThreading': 'free_threading.test_on_takes_the_lock_away_in_every_interpreter',
     'WSGIRestrictStdin': 'python_settings.test_a_restricted_stream_raises_oserror',
     'WSGIRestrictStdout': 'python_settings.test_a_restricted_stream_raises_oserror',
     'WSGIRestrictSignal': 'python_settings.test_a_signal_handler_is_left_out_and_logged_with_its_stack',
