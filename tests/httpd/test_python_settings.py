@@ -2,18 +2,23 @@
 """The directives on how Python is set up, as applications see them in embedded and daemon mode."""
 import pytest
 
+from conftest import PYTHONS
+from pythons import minor
+
+# Each of CPython's lines from 3.11 on initialises itself in a way of its own.
+CHOSEN = [version for version in PYTHONS if minor(version) >= 11] or PYTHONS
 MODES = {'embedded': '%{GLOBAL}', 'daemon': 'one'}
 
 
-@pytest.fixture(params=MODES)
+@pytest.fixture(params=[(mode, python) for mode in MODES for python in CHOSEN], ids='-'.join)
 def start(server, request):
-    """An httpd with these lines; the applications under / in one of the two modes."""
+    """An httpd with these lines; the applications under / in one of the two modes, by one of the Pythons."""
+    mode, python = request.param
+
     def with_lines(lines='', options='', interpreter='%{GLOBAL}'):
-        httpd = server(f'{lines}\nWSGIDaemonProcess one threads=2 {options}\n'
-                       'WSGIScriptAliasMatch ^/(\\w+) ${APPS}/$1.wsgi '
-                       f'process-group={MODES[request.param]} application-group={interpreter}\n')
-        httpd.mode = request.param
-        return httpd
+        return server(f'{lines}\nWSGIPython {python}\nWSGIDaemonProcess one threads=2 python={python} {options}\n'
+                      'WSGIScriptAliasMatch ^/(\\w+) ${APPS}/$1.wsgi '
+                      f'process-group={MODES[mode]} application-group={interpreter}\n')
     return with_lines
 
 
