@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 namespace wsgi {
 
@@ -15,12 +16,21 @@ std::size_t time_bucket(std::int64_t micros) {
   return octave * 4 + static_cast<std::size_t>((static_cast<std::uint64_t>(micros) - start) * 4 / start);
 }
 
+namespace {
+
+// Stays at the largest number instead of going beyond it: a clock that is wrong makes phases of decades.
+void add_time(std::int64_t micros, std::int64_t* total) {
+  if (__builtin_add_overflow(*total, micros, total)) *total = std::numeric_limits<std::int64_t>::max();
+}
+
+}  // namespace
+
 void PhaseTimes::add(std::int64_t micros) {
   if (micros < 0) return;
   min_us = count == 0 ? micros : std::min(min_us, micros);
   max_us = std::max(max_us, micros);
   ++count;
-  total_us += micros;
+  add_time(micros, &total_us);
   ++buckets[time_bucket(micros)];
 }
 
@@ -29,7 +39,7 @@ void PhaseTimes::add(const PhaseTimes& other) {
   min_us = count == 0 ? other.min_us : std::min(min_us, other.min_us);
   max_us = std::max(max_us, other.max_us);
   count += other.count;
-  total_us += other.total_us;
+  add_time(other.total_us, &total_us);
   for (std::size_t i = 0; i < kTimeBuckets; ++i) buckets[i] += other.buckets[i];
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wsgi/request_metrics.h"
 
+#include <limits>
+
 #include <CppUTest/TestHarness.h>
 
 using wsgi::RequestPhase;
@@ -71,6 +73,16 @@ TEST(RequestMetrics, least_greatest_and_sum_of_a_phase) {
   LONGS_EQUAL(3000, times.min_us);
   LONGS_EQUAL(7000, times.max_us);
   LONGS_EQUAL(10000, times.total_us);
+}
+
+TEST(RequestMetrics, times_of_a_wrong_clock_add_up_to_no_nonsense) {
+  wsgi::PhaseTimes times, others;
+  for (int i = 0; i < 3; ++i) times.add(std::numeric_limits<std::int64_t>::max() / 2);
+  CHECK(times.total_us == std::numeric_limits<std::int64_t>::max());
+  others.add(5);
+  others.add(times);
+  CHECK(others.total_us == std::numeric_limits<std::int64_t>::max());
+  LONGS_EQUAL(4, others.count);
 }
 
 TEST(RequestMetrics, a_phase_that_does_not_apply_is_not_counted) {
