@@ -14,6 +14,8 @@ from stage import Stage
 MODES = ('embedded', 'daemon', 'cgi')
 MPMS = ('event', 'worker', 'prefork')
 PYTHONS = pythons.usable()
+# For what each of CPython's lines does in a way of its own, at the cost of an httpd for each.
+RECENT = [version for version in PYTHONS if pythons.minor(version) >= 11] or PYTHONS
 
 # One server, three modes, each application under /<mode>/<application>.
 SITE = r'''

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import pythons
-from conftest import PYTHONS
+from conftest import PYTHONS, RECENT
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason='only root can start groups of other users')
 # The application's own words.
@@ -128,10 +128,11 @@ def test_an_environment_whose_python_is_gone_is_one_clear_line(server, environme
 # --- Environment variables of a group
 
 
-@pytest.fixture
-def variables(server):
+@pytest.fixture(params=RECENT)
+def variables(server, request):
     def start(options):
-        httpd = server(f'WSGIDaemonProcess one {options}\nWSGIScriptAlias / ${{APPS}}/identity.wsgi process-group=one\n')
+        httpd = server(f'WSGIDaemonProcess one python={request.param} {options}\n'
+                       f'WSGIScriptAlias / ${{APPS}}/identity.wsgi process-group=one\n')
         return httpd.get('/').json()['environment']
     return start
 

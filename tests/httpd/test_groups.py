@@ -2,6 +2,8 @@
 """Which process group, which interpreter and which callable answer."""
 import pytest
 
+from conftest import RECENT
+
 FORMS = r'''
 WSGIDaemonProcess one threads=3
 WSGIDaemonProcess two threads=3
@@ -54,9 +56,10 @@ WSGIScriptAliasMatch ^/p/\w+/(\w+) ${APPS}/$1.wsgi
 '''
 
 
-@pytest.fixture(scope='module')
-def httpd(module_server):
-    return module_server(FORMS)
+@pytest.fixture(scope='module', params=RECENT)
+def httpd(module_server, request):
+    return module_server(f'WSGIPython {request.param}\n'
+                         + FORMS.replace('threads=3', f'threads=3 python={request.param}'))
 
 
 def groups(httpd, place, headers=(), host=None):

@@ -5,6 +5,7 @@ import textwrap
 
 import pytest
 
+from conftest import RECENT
 from processes import wait_until
 
 MODES = {'embedded': '%{GLOBAL}', 'daemon': 'one'}
@@ -37,15 +38,17 @@ def write(file, version):
     os.utime(file, (1_700_000_000 + version, 1_700_000_000 + version))
 
 
-@pytest.fixture(params=MODES)
+@pytest.fixture(params=[(mode, python) for mode in MODES for python in RECENT], ids='-'.join)
 def start(server, request, package):
-    """The module under an alias in one of the two modes."""
+    """The module under an alias in one of the two modes, by one of the Pythons."""
+    mode, python = request.param
+
     def with_alias(target='module:shop.wsgi:application', path='/', options='', more=''):
-        httpd = server(f'WSGIPythonPath {package.parent}\nWSGIDontWriteBytecode On\n'
-                      f'WSGIDaemonProcess one python-path={package.parent}\n'
-                      f'WSGIScriptAlias {path} {target} process-group={MODES[request.param]} '
-                      f'application-group=%{{GLOBAL}} {options}\n{more}')
-        httpd.mode = request.param
+        httpd = server(f'WSGIPython {python}\nWSGIPythonPath {package.parent}\nWSGIDontWriteBytecode On\n'
+                       f'WSGIDaemonProcess one python={python} python-path={package.parent}\n'
+                       f'WSGIScriptAlias {path} {target} process-group={MODES[mode]} '
+                       f'application-group=%{{GLOBAL}} {options}\n{more}')
+        httpd.mode = mode
         return httpd
     return with_alias
 

@@ -2,15 +2,12 @@
 """The directives on how Python is set up, as applications see them in embedded and daemon mode."""
 import pytest
 
-from conftest import PYTHONS
-from pythons import minor
+from conftest import RECENT
 
-# Each of CPython's lines from 3.11 on initialises itself in a way of its own.
-CHOSEN = [version for version in PYTHONS if minor(version) >= 11] or PYTHONS
 MODES = {'embedded': '%{GLOBAL}', 'daemon': 'one'}
 
 
-@pytest.fixture(params=[(mode, python) for mode in MODES for python in CHOSEN], ids='-'.join)
+@pytest.fixture(params=[(mode, python) for mode in MODES for python in RECENT], ids='-'.join)
 def start(server, request):
     """An httpd with these lines; the applications under / in one of the two modes, by one of the Pythons."""
     mode, python = request.param
