@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +58,13 @@ void Brood::kill_all() const {
   const bool pinned =
       !zygote_reaped_ || waitid(P_PGID, static_cast<id_t>(zygote_), &child, WEXITED | WNOHANG | WNOWAIT) == 0;
   if (pinned) kill(-zygote_, SIGKILL);
+}
+
+// The descriptor first: whoever gets the number later is not whom it stands for.
+void kill_member(pid_t group, pid_t pid) {
+  // By number: glibc 2.36 declares the functions without C linkage.
+  const base::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (process.valid() && getpgid(pid) == group) syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
 }
 
 }  // namespace gatehoused

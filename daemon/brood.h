@@ -15,6 +15,10 @@
 
 namespace gatehoused {
 
+// SIGKILL to a process, if it is in this process group. The number may be anything, such as the word of a zygote that
+// runs an application: nobody outside of the group is signalled.
+void kill_member(pid_t group, pid_t pid);
+
 class Brood {
  public:
   // Forks a zygote (which never returns from this call) that loads the plan. id tells broods apart. kForkFailed,
@@ -42,6 +46,7 @@ class Brood {
   // SIGKILL to all that is left of the process group. Safe also after the zygote's end: the number of a group
   // cannot be given to another while a child of ours is in it, and only then is it signalled.
   void kill_all() const;
+  void kill_one(pid_t pid) const { kill_member(zygote_, pid); }
 
   // The import of a zygote's report; nullptr for nonsense.
   const PlannedImport* import_at(std::size_t place) const {

@@ -3,7 +3,6 @@
 // What a supervisor decides by itself, when it is due: which generation is started, takes over, is given up and goes,
 // and how many workers each has. What arrives is in supervisor.cc.
 
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -51,7 +50,8 @@ void Supervisor::kill_silent() {
     if (!is_watched(worker)) continue;
     const Micros beat(slots_.beat_of(slot).load(std::memory_order_relaxed));
     worker.is_silent = worker.silence.look(beat, now, deadlock);
-    if (worker.is_silent) kill(worker.pid, SIGKILL);
+    if (const Brood* const brood = brood_of(worker.brood); worker.is_silent && brood != nullptr)
+      brood->kill_one(worker.pid);
   }
 }
 
