@@ -35,6 +35,7 @@ std::size_t forks_due(const Census& census, const Backoff& backoff, Micros now) 
 
 bool Silence::look(Micros beat, Micros now, Micros deadlock) {
   if (deadlock <= Micros(0)) return false;
+  beat = std::clamp(beat, Micros(0), now);  // workers write it
   const Micros due = (beat == Micros(0) ? now : beat) + deadlock + kGrace;
   if (now < due) {
     next_ = due;

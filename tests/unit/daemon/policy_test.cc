@@ -171,6 +171,14 @@ TEST(Silence, NothingFollowsFromNoBeatAtAllButToLookAgain) {
   CHECK_FALSE(silence.look(Micros(0), silence.next(), kDeadlock));
 }
 
+TEST(Silence, ABeatThatCannotBeIsNoReasonToKill) {
+  for (const Micros nonsense : {Micros::max(), Micros::max() / 2, Micros::min(), beat + 1h}) {
+    CHECK_FALSE(silence.look(nonsense, beat, kDeadlock));
+    CHECK(silence.next() > beat + kDeadlock);
+    CHECK(silence.next() < beat + kDeadlock + 1s);
+  }
+}
+
 TEST(Silence, WithoutDeadlockTimeoutNobodyIsKilled) {
   CHECK_FALSE(silence.look(beat, beat + 1h, Micros(0)));
   CHECK(silence.next() == Micros::max());
