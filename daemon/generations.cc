@@ -19,8 +19,6 @@ namespace {
 
 using base::Message;
 
-double seconds(Micros duration) { return static_cast<double>(duration.count()) / 1e6; }
-
 // How long the first ticket of a queue has waited; it stays there, and its descriptor with it.
 Micros longest_wait(int queue) {
   std::array<std::byte, wire::kTicketSize> bytes;

@@ -14,6 +14,9 @@ namespace gatehoused {
 using base::Deadline;
 using base::Micros;
 
+// For log lines.
+inline double seconds(Micros duration) { return static_cast<double>(duration.count()) / 1e6; }
+
 // What has failed lives on probation for this long after its start.
 inline constexpr Micros kQuickDeath = std::chrono::seconds(5);
 inline constexpr Micros kFirstDelay = std::chrono::milliseconds(100);

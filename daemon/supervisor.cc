@@ -33,8 +33,6 @@ constexpr std::size_t kMostLoaded = 1024;
 
 std::int64_t peak_memory_of(const rusage& usage) { return std::int64_t{usage.ru_maxrss} * 1024; }
 
-double seconds(Micros duration) { return static_cast<double>(duration.count()) / 1e6; }
-
 }  // namespace
 
 std::string text_of_wait_status(int status) {
