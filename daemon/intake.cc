@@ -28,12 +28,13 @@ void put_over(int fd, int number) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Intake>> Intake::create(Queues queues) {
+base::Result<std::unique_ptr<Intake>> Intake::create(Queues queues, bool one_may_wait) {
   base::Result<std::pair<base::UniqueFd, base::UniqueFd>> pair = base::socket_pair(SOCK_SEQPACKET);
   if (!pair) return pair.error();
   base::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   base::UniqueFd stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  std::unique_ptr<Intake> intake(new Intake(queues, std::move(pair->first), std::move(epoll), std::move(stop)));
+  std::unique_ptr<Intake> intake(
+      new Intake(queues, std::move(pair->first), std::move(epoll), std::move(stop), one_may_wait));
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.fd = intake->stop_.get();
@@ -61,6 +62,7 @@ void Intake::requeue(int queue) {
 
 Intake::Taken Intake::take(wire::Ticket* ticket, int* channel) {
   for (;;) {
+    lookout_.enter();
     epoll_event event{};
     waiting_.fetch_add(1);
     const int ready = closed_.load() ? 0 : epoll_wait(epoll_.get(), &event, 1, -1);
@@ -154,6 +156,7 @@ void Intake::resume(Cause cause) {
 void Intake::close() {
   if (closed_.exchange(true)) return;
   eventfd_write(stop_.get(), 1);
+  lookout_.stop();
   kept_.stop();
   if (waiting_.load() == 0) leave_queues();
 }
@@ -172,6 +175,7 @@ void Intake::leave_queues() {
 
 void Intake::close_after_fork() {
   closed_.store(true);
+  lookout_.forget();
   put_over(dead_end_.get(), queues_.normal);
   if (queues_.priority >= 0) put_over(dead_end_.get(), queues_.priority);
   put_over(dead_end_.get(), epoll_.get());

@@ -16,6 +16,7 @@
 #include "base/posix.h"
 #include "base/result.h"
 #include "daemon/kept_channels.h"
+#include "daemon/lookout.h"
 #include "daemon/queues.h"
 #include "wire/message.h"
 
@@ -29,16 +30,18 @@ class Intake {
     kEnd    // nothing will come any more: close() was called, or the last httpd child has gone
   };
 
-  // queues: the descriptors stay the caller's, and close() puts another socket under their numbers.
-  static base::Result<std::unique_ptr<Intake>> create(Queues queues);
+  // queues: the descriptors stay the caller's, and close() puts another socket under their numbers. one_may_wait: for
+  // the others as well (lookout.h).
+  static base::Result<std::unique_ptr<Intake>> create(Queues queues, bool one_may_wait = false);
 
   // Blocks until there is something or an end. *channel: of the ticket, the caller's; or the kept one. A broken ticket
   // is logged and skipped; without a free descriptor it takes no tickets for a while. Any thread.
   Taken take(wire::Ticket* ticket, int* channel);
 
   KeptChannels& kept() { return kept_; }
+  Lookout& lookout() { return lookout_; }
   // Threads that wait in take(). A hint.
-  std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed) + lookout_.resting(); }
 
   enum Cause : unsigned {
     kOldCode = 1,       // new code is being loaded
@@ -62,12 +65,13 @@ class Intake {
   int dead_end() const { return dead_end_.get(); }
 
  private:
-  Intake(Queues queues, base::UniqueFd dead_end, base::UniqueFd epoll, base::UniqueFd stop)
+  Intake(Queues queues, base::UniqueFd dead_end, base::UniqueFd epoll, base::UniqueFd stop, bool one_may_wait)
       : queues_(queues),
         dead_end_(std::move(dead_end)),
         epoll_(std::move(epoll)),
         stop_(std::move(stop)),
-        kept_(epoll_.get()) {}
+        kept_(epoll_.get()),
+        lookout_(one_may_wait) {}
   bool is_queue(int fd) const { return fd == queues_.normal || fd == queues_.priority; }
   bool watch(int queue);
   void watch_not(int queue);
@@ -86,6 +90,7 @@ class Intake {
   base::UniqueFd epoll_;
   base::UniqueFd stop_;  // eventfd, for ever readable after close()
   KeptChannels kept_;
+  Lookout lookout_;
   base::Mutex place_;                          // of the queues in the set
   unsigned paused_ GH_GUARDED_BY(place_) = 0;  // a bit for each cause
   std::atomic<std::size_t> waiting_ = 0;

@@ -71,6 +71,7 @@ class Session {
   Served end(const gatehouse_outcome& outcome);
   bool keep();
   void note_activity();
+  void note_end();
 
   bool receive_first_frame();
   bool open_body_file();
@@ -110,6 +111,8 @@ class Session {
   bool body_on_demand_ = false;  // STARTED waits for the first read
   bool on_kept_channel_ = false;
   bool entered_ = false;
+  const bool is_sample_ = context_.intake != nullptr && context_.intake->lookout().is_sample();
+  long switches_ = 0;  // when the application was entered, of a sample
   bool gone_ = false;  // nothing can be sent any more
   bool head_refused_ = false;
   const char* read_error_ = "";
@@ -190,6 +193,7 @@ void Session::consume_first_part() {
 
 gatehouse_io Session::entered() {
   entered_ = true;
+  if (is_sample_) switches_ = base::voluntary_switches();
   if (context_.progress != nullptr && !context_.progress->loaded.load(std::memory_order_relaxed))
     context_.progress->loaded.store(true, std::memory_order_relaxed);
   consume_first_part();
@@ -617,6 +621,14 @@ void Session::note_activity() {
   context_.progress->last_active_us.store(base::now().count(), std::memory_order_relaxed);
 }
 
+// For the lookout.
+void Session::note_end() {
+  if (context_.intake == nullptr) return;
+  Lookout& lookout = context_.intake->lookout();
+  lookout.note_end();
+  if (is_sample_ && entered_) lookout.note_sample(base::voluntary_switches() != switches_);
+}
+
 Served Session::run(std::size_t peeked) {
   on_kept_channel_ = peeked > 0;
   if (!read_first_part(peeked) || !decode_head()) return Served::kDone;
@@ -631,6 +643,7 @@ Served Session::run(std::size_t peeked) {
   }
   const Served served = end(outcome);
   note_activity();
+  note_end();
   return served;
 }
 

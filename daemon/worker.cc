@@ -17,6 +17,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/posix.h"
@@ -32,6 +33,7 @@
 #include "daemon/title.h"
 #include "daemon/watchdog.h"
 #include "daemon/zygote.h"
+#include "wsgi/python_settings.h"
 
 namespace gatehoused {
 namespace {
@@ -53,6 +55,17 @@ double random_part() {
   std::uint32_t number = 0;
   if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) return 0;
   return static_cast<double>(number) / UINT32_MAX;
+}
+
+// Do several threads run Python at the same time?
+bool runs_side_by_side(const wire::Launch& launch) {
+  if (launch.spec.interpreters > 1) return true;
+  const base::Result<wsgi::PythonSettings> settings =
+      wsgi::decode_python_settings(base::as_bytes(launch.python_settings));
+  return !settings ||
+         std::any_of(settings->rules.begin(), settings->rules.end(), [](const wsgi::InterpreterRule& rule) {
+           return (rule.setting == GATEHOUSE_OWN_GIL || rule.setting == GATEHOUSE_FREE_THREADING) && rule.number != 0;
+         });
 }
 
 class Worker final : public ChangedCode {
@@ -128,7 +141,8 @@ bool Worker::prepare() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 
   if (!begin_as_child(born_, this, on_application_fork, &host_)) return false;
-  base::Result<std::unique_ptr<Intake>> intake = Intake::create(born_.queues);
+  base::Result<std::unique_ptr<Intake>> intake =
+      Intake::create(born_.queues, threads_.size() > 1 && !runs_side_by_side(*born_.launch));
   wake_ = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!signals || !intake || !wake_.valid()) {
     base::log(Message::kOutOfDescriptors, "a worker of group '%s' could not begin", born_.launch->spec.name.c_str());

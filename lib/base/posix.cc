@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,6 +85,21 @@ Micros now() {
 }
 
 std::int64_t wall_clock_us() { return clock_us(CLOCK_REALTIME); }
+
+long voluntary_switches() {
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_nvcsw;
+}
+
+bool is_running(pid_t thread) {
+  const UniqueFd file(open(("/proc/self/task/" + std::to_string(thread) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  char text[64];
+  const ssize_t size = read(file.get(), text, sizeof text);
+  const std::string_view stat(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+  const std::size_t end_of_name = stat.rfind(") ");
+  return end_of_name != std::string_view::npos && stat.substr(end_of_name).starts_with(") R");
+}
 
 std::int64_t resident_memory() {
   char text[128];

@@ -46,6 +46,10 @@ void set_clock_for_test(Clock clock);
 std::int64_t wall_clock_us();
 // Bytes of this process that are in memory now; 0 when the kernel does not tell.
 std::int64_t resident_memory();
+// How often the calling thread has given the processor up to wait for something.
+long voluntary_switches();
+// Does this thread of the process run, or could it if there were a processor? false when the kernel does not tell.
+bool is_running(pid_t thread);
 
 // A point of the monotonic clock, or never.
 class Deadline {

@@ -204,6 +204,28 @@ TEST(Posix, ResidentMemoryGrowsWithWhatIsWritten) {
   CHECK_TRUE(after >= before + static_cast<std::int64_t>(kSize) / 2);
 }
 
+TEST(Posix, AThreadThatWaitsGivesTheProcessorUp) {
+  const long before = base::voluntary_switches();
+  usleep(1000);
+  CHECK_TRUE(base::voluntary_switches() > before);
+}
+
+TEST(Posix, AThreadRunsOrWaits) {
+  CHECK_TRUE(base::is_running(gettid()));
+  CHECK_FALSE(base::is_running(0));
+  std::promise<pid_t> id;
+  std::promise<void> end;
+  std::thread waiting([&] {
+    id.set_value(gettid());
+    end.get_future().wait();
+  });
+  const pid_t other = id.get_future().get();
+  for (int i = 0; i < 1000 && base::is_running(other); ++i) usleep(1000);
+  CHECK_FALSE(base::is_running(other));
+  end.set_value();
+  waiting.join();
+}
+
 TEST(Posix, ASocketPairIsConnectedAndCloseOnExec) {
   pair_of(SOCK_STREAM);
   CHECK_TRUE(is_close_on_exec(left.get()));
