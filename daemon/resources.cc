@@ -45,6 +45,8 @@ void signal_after_cpu_time(Micros cpu_time) {
 void limit_group(const wire::GroupSpec& spec) {
   if (spec.cpu_priority != 0 && setpriority(PRIO_PROCESS, 0, static_cast<int>(spec.cpu_priority)) != 0)
     warn(spec, "cpu-priority", spec.cpu_priority);
+  const sched_param no_priority{};
+  if (spec.cpu_scheduling == "batch") sched_setscheduler(0, SCHED_BATCH, &no_priority);  // else a little slower
   set_limit(spec, "memory-limit", RLIMIT_DATA, spec.memory_limit);
   set_limit(spec, "virtual-memory-limit", RLIMIT_AS, spec.virtual_memory_limit);
 }

@@ -11,8 +11,8 @@
 
 namespace gatehoused {
 
-// cpu-priority, memory-limit (RLIMIT_DATA) and virtual-memory-limit (RLIMIT_AS): of the calling process and what it
-// forks. While it is still root: a hard limit can then be raised, a priority too.
+// cpu-priority, cpu-scheduling, memory-limit (RLIMIT_DATA) and virtual-memory-limit (RLIMIT_AS): of the calling process
+// and what it forks. While it is still root: a hard limit can then be raised, a priority too.
 void limit_group(const wire::GroupSpec& spec);
 
 // cpu-time-limit, in a worker that was just forked: its CPU time counts from zero. SIGXCPU comes at the instant; the

@@ -47,6 +47,9 @@ constexpr GroupOption kOptions[] = {
             "How long a request may wait for room in a full queue, when there is no queue-timeout."),
     number("cpu-priority", Kind::kCount, &Spec::cpu_priority, -20, 20, kNow,
            "Scheduling priority: a nice value, lower is more."),
+    text("cpu-scheduling", Kind::kScheduling, &Spec::cpu_scheduling, kNow,
+         "The kernel's scheduling policy: batch (SCHED_BATCH), a process that gets a request lets the thread that runs "
+         "on its processor go on to its next wait, which saves switches; other (SCHED_OTHER), it may interrupt it."),
     seconds("cpu-time-limit", &Spec::cpu_time_limit, kNow, "CPU time after which a process is replaced; 0 = none."),
     seconds(
         "deadlock-timeout", &Spec::deadlock_timeout, kNow,
@@ -238,6 +241,8 @@ std::string wanted(const GroupOption& option) {
       return "strict or rolling";
     case Kind::kFairness:
       return "none, client or vhost";
+    case Kind::kScheduling:
+      return "batch or other";
     case Kind::kOnOff:
       return "On or Off";
     case Kind::kCount:
@@ -335,6 +340,8 @@ bool is_valid_text(const GroupOption& option, std::string_view value) {
       return value == "strict" || value == "rolling";
     case Kind::kFairness:
       return value == "none" || value == "client" || value == "vhost";
+    case Kind::kScheduling:
+      return value == "batch" || value == "other";
     default:
       return true;
   }

@@ -36,6 +36,7 @@ struct GroupSpec {
   std::int64_t interrupt_timeout = 0, deadlock_timeout = 300'000'000, startup_timeout = 0;
   std::int64_t graceful_timeout = 15'000'000, eviction_timeout = 0, shutdown_timeout = 5'000'000;
   std::int64_t stack_size = 0, switch_interval = 0, cpu_time_limit = 0, cpu_priority = 0;
+  std::string cpu_scheduling = "batch";  // or "other"
   std::int64_t memory_limit = 0, virtual_memory_limit = 0;
   std::int64_t send_buffer_size = 0, receive_buffer_size = 0, header_buffer_size = 0, response_buffer_size = 0;
   std::int64_t request_buffer_size = 0, response_spool_size = 0;
@@ -56,13 +57,14 @@ struct GroupSpec {
 
 enum class OptionKind : std::uint8_t {
   kText,
-  kName,       // of a user or group, or #number
-  kDirectory,  // absolute
-  kFile,       // absolute
-  kVariable,   // NAME=VALUE; may be given several times: a line each
-  kVersion,    // 3.X
-  kReload,     // strict or rolling
-  kFairness,   // none, client or vhost
+  kName,        // of a user or group, or #number
+  kDirectory,   // absolute
+  kFile,        // absolute
+  kVariable,    // NAME=VALUE; may be given several times: a line each
+  kVersion,     // 3.X
+  kReload,      // strict or rolling
+  kFairness,    // none, client or vhost
+  kScheduling,  // batch or other
   kOnOff,
   kCount,            // whole number
   kProcesses,        // whole number, or two of them: MIN-MAX

@@ -37,6 +37,7 @@ def application(environ, start_response):
         'data': resource.getrlimit(resource.RLIMIT_DATA),
         'space': resource.getrlimit(resource.RLIMIT_AS),
         'cpu': resource.getrlimit(resource.RLIMIT_CPU),
+        'policy': os.sched_getscheduler(0),
         'nice': os.getpriority(os.PRIO_PROCESS, 0),
         'stack': stack_size(),
         'buffers': buffers(),

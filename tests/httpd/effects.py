@@ -82,6 +82,7 @@ GROUP_OPTIONS = {
     'chroot': 'process_limits.test_chroot_is_all_that_a_process_sees',
     'connect-timeout': 'queue.test_a_full_queue_answers_503_after_connect_timeout',
     'cpu-priority': 'process_limits.test_cpu_priority_is_the_nice_value',
+    'cpu-scheduling': 'process_limits.test_cpu_scheduling_is_the_policy_of_the_kernel',
     'cpu-time-limit': 'recycling.test_a_process_is_replaced_when_its_cpu_time_is_used_up',
     'deadlock-timeout': 'timeouts.test_a_process_that_holds_pythons_lock_is_replaced_and_shows_its_stacks',
     'display-name': 'daemon_options.test_display_name_is_the_title_of_the_process',

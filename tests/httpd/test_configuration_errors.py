@@ -11,7 +11,7 @@ BAD_OPTIONS = [
     ('processes=0', '1'), ('processes=-1', '1'), ('processes=many', '1'), ('processes=2x', '1'), ('processes=', ''),
     ('threads=-1', '0'), ('threads=65534', '65533'), ('threads=1.5', ''), ('threads=99999999999999999999', '65533'),
     ('umask=9', ''), ('umask=-1', ''), ('umask=abc', ''), ('home=relative', ''), ('listen-backlog=-1', '0'),
-    ('queue-size=-1', '0'), ('queue-fairness=some', 'client'),
+    ('queue-size=-1', '0'), ('queue-fairness=some', 'client'), ('cpu-scheduling=idle', 'batch'),
     ('queue-timeout=-1', '0'), ('queue-timeout=soon', '0'), ('socket-timeout=1h', ''), ('user=no-such-user', ''),
     ('group=no-such-group', ''), ('supplementary-groups=games,no-such-group', ''), ('user=#99999', ''),
     ('python=2.7', ''), ('python=three', ''), ('graceful-timeout=x', ''), ('send-buffer-size=100', '512'),

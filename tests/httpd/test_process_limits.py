@@ -46,6 +46,11 @@ def test_cpu_priority_is_the_nice_value(facts):
     assert facts('cpu-priority=5')['nice'] == 5
 
 
+def test_cpu_scheduling_is_the_policy_of_the_kernel(facts):
+    assert facts('')['policy'] == os.SCHED_BATCH
+    assert facts('cpu-scheduling=other')['policy'] == os.SCHED_OTHER
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason='root may')
 def test_a_priority_that_the_kernel_refuses_is_a_warning(facts, error_log):
     assert facts('cpu-priority=-5')['nice'] == 0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/resources.h"
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +64,17 @@ TEST(Resources, PriorityIsTheNiceValue) {
   in_child([&] {
     gatehoused::limit_group(spec);
     return lines == 0 && getpriority(PRIO_PROCESS, 0) == 7;
+  });
+}
+
+TEST(Resources, SchedulingIsAPolicyOfTheKernel) {
+  in_child([&] {
+    spec.cpu_scheduling = "other";
+    gatehoused::limit_group(spec);
+    const int other = sched_getscheduler(0);
+    spec.cpu_scheduling = "batch";
+    gatehoused::limit_group(spec);
+    return other == SCHED_OTHER && sched_getscheduler(0) == SCHED_BATCH;
   });
 }
 
