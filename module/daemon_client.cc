@@ -35,6 +35,8 @@ constexpr std::size_t kMostOnKept = 96u << 10;
 constexpr std::int64_t kRequestBuffer = 16 << 20;
 constexpr std::int64_t kResponseBuffer = 4 << 20;
 constexpr std::int64_t kResponseSpool = 1 << 30;
+// So that a large response, or one of many pieces, makes its worker wait less often; the kernel may allow less.
+constexpr int kResponseInSocket = 512 << 10;
 // The queue's socket says POLLOUT only when three quarters of it are empty; a place may be free before.
 constexpr Micros kRetryQueue = std::chrono::milliseconds(20);
 // Requests that come all at once are in the queue for a moment although threads are free to take them.
@@ -46,8 +48,8 @@ Micros socket_timeout(const request_rec* r, const wire::GroupSpec& spec) {
 
 std::int64_t size_or(std::int64_t size, std::int64_t fallback) { return size > 0 ? size : fallback; }
 
-void set_buffer_sizes(const wire::GroupSpec& spec, int socket) {
-  const int send_size = static_cast<int>(spec.send_buffer_size),
+void set_buffer_sizes(const wire::GroupSpec& spec, int socket, int usual_send_size) {
+  const int send_size = spec.send_buffer_size > 0 ? static_cast<int>(spec.send_buffer_size) : usual_send_size,
             receive_size = static_cast<int>(spec.receive_buffer_size);
   if (send_size > 0) setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &send_size, sizeof send_size);
   if (receive_size > 0) setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receive_size, sizeof receive_size);
@@ -280,7 +282,8 @@ KeptChannels::InUse Forwarding::submit() {
   }
   auto& [ours, theirs] = ends.value();
   wire::limit_wait(ours.get(), kFirstLook);
-  for (int socket : {ours.get(), theirs.get()}) set_buffer_sizes(spec_, socket);
+  set_buffer_sizes(spec_, ours.get(), 0);
+  set_buffer_sizes(spec_, theirs.get(), kResponseInSocket);
   const ssize_t sent = wire::send_now(ours.get(), base::as_bytes(first_part_));
   plan_.sent = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
   if (!send_ticket(theirs.get())) return {};
