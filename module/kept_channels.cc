@@ -15,10 +15,6 @@ KeptChannels::InUse& KeptChannels::InUse::operator=(InUse&& other) noexcept {
   return *this;
 }
 
-KeptChannels::InUse::~InUse() {
-  if (from_ != nullptr) from_->give_up(*this);
-}
-
 bool KeptChannels::put(InUse channel, const wire::End& end, Micros now) {
   base::UniqueFd fd = std::move(channel.fd_);  // closed after the lock if it is one too many
   KeptChannels* const from = std::exchange(channel.from_, nullptr);
@@ -36,7 +32,7 @@ bool KeptChannels::put(InUse channel, const wire::End& end, Micros now) {
 }
 
 bool KeptChannels::close_rested(Micros now) {
-  std::array<base::UniqueFd, kMost> closing;  // after the lock
+  std::vector<base::UniqueFd> closing;  // after the lock
   const MutexLock lock(mutex_);
   drop_rested(now, &closing);
   is_watched_ = count_ > 0;
@@ -49,7 +45,7 @@ void KeptChannels::give_watch_up() {
 }
 
 KeptChannels::InUse KeptChannels::take(Micros now) {
-  std::array<base::UniqueFd, kMost> closing;  // after the lock
+  std::vector<base::UniqueFd> closing;  // after the lock
   const MutexLock lock(mutex_);
   drop_rested(now, &closing);
   InUse taken;
@@ -70,19 +66,19 @@ KeptChannels::InUse KeptChannels::take(Micros now) {
 }
 
 void KeptChannels::avoid(const InUse& channel) {
-  std::array<base::UniqueFd, kMost> closing;  // after the lock
+  std::vector<base::UniqueFd> closing;  // after the lock
   const MutexLock lock(mutex_);
   for (std::size_t i = count_; i-- > 0;) {
     if (entries_[i].worker != channel.worker_) continue;
-    closing[i] = remove(i);
+    closing.push_back(remove(i));
     drop_channel(channel.worker_);
   }
 }
 
-void KeptChannels::drop_rested(Micros now, std::array<base::UniqueFd, kMost>* closing) {
-  for (std::size_t closed = 0; count_ > 0 && now - entries_[0].since > kLongestRest; ++closed) {
+void KeptChannels::drop_rested(Micros now, std::vector<base::UniqueFd>* closing) {
+  while (count_ > 0 && now - entries_[0].since > kLongestRest) {
     drop_channel(entries_[0].worker);
-    (*closing)[closed] = remove(0);
+    closing->push_back(remove(0));
   }
 }
 

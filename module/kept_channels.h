@@ -10,6 +10,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "base/mutex.h"
 #include "base/posix.h"
@@ -31,9 +33,12 @@ class KeptChannels {
     InUse() = default;
     // A new one, for which a ticket is sent.
     explicit InUse(base::UniqueFd fd) : fd_(std::move(fd)) {}
-    InUse(InUse&& other) noexcept { *this = std::move(other); }
+    InUse(InUse&& other) noexcept
+        : fd_(std::move(other.fd_)), from_(std::exchange(other.from_, nullptr)), worker_(other.worker_) {}
     InUse& operator=(InUse&& other) noexcept;
-    ~InUse();
+    ~InUse() {
+      if (from_ != nullptr) from_->give_up(*this);
+    }
 
     int get() const { return fd_.get(); }
     bool valid() const { return fd_.valid(); }
@@ -79,7 +84,7 @@ class KeptChannels {
   Worker& of(std::uint16_t worker) GH_REQUIRES(mutex_) { return records_[worker % kWorkers]; }
   void add_channel(std::uint16_t worker) GH_REQUIRES(mutex_);
   void drop_channel(std::uint16_t worker) GH_REQUIRES(mutex_);
-  void drop_rested(base::Micros now, std::array<base::UniqueFd, kMost>* closing) GH_REQUIRES(mutex_);
+  void drop_rested(base::Micros now, std::vector<base::UniqueFd>* closing) GH_REQUIRES(mutex_);
   base::UniqueFd remove(std::size_t index) GH_REQUIRES(mutex_);
   void give_up(const InUse& channel);
 

@@ -60,19 +60,10 @@ std::size_t take_descriptors(msghdr* message, UniqueFd* first) {
 
 }  // namespace
 
-UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
-  if (this != &other) {
-    reset();
-    fd_ = other.release();
-  }
-  return *this;
-}
-
-void UniqueFd::reset() {
-  if (fd_ < 0) return;
+void UniqueFd::close() {
   const int kept = errno;
   // No retry on EINTR: Linux has let go of the descriptor, another thread may own its number by now.
-  close(std::exchange(fd_, -1));
+  ::close(release());
   errno = kept;
 }
 
