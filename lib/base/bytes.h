@@ -56,26 +56,53 @@ class ByteReader {
   bool failed_ = false;
 };
 
-// Appends to a string that it does not own.
-class ByteWriter {
+// Integers, as the text() of the class that derives from it.
+template <typename Writer>
+class IntegerWriter {
  public:
-  explicit ByteWriter(std::string* out) : out_(out) {}
-
   void u8(std::uint8_t value) { integer(value); }
   void u16(std::uint16_t value) { integer(value); }
   void u32(std::uint32_t value) { integer(value); }
   void u64(std::uint64_t value) { integer(value); }
   void i64(std::int64_t value) { integer(static_cast<std::uint64_t>(value)); }
-  void text(std::string_view text) { out_->append(text); }
 
  private:
   template <typename T>
   void integer(T value) {
     char bytes[sizeof(T)];
     std::memcpy(bytes, &value, sizeof(T));
-    out_->append(bytes, sizeof(T));
+    static_cast<Writer*>(this)->text({bytes, sizeof(T)});
   }
+};
+
+// Appends to a string that it does not own.
+class ByteWriter : public IntegerWriter<ByteWriter> {
+ public:
+  explicit ByteWriter(std::string* out) : out_(out) {}
+  void text(std::string_view text) { out_->append(text); }
+
+ private:
   std::string* out_;
+};
+
+// Counts what would be written.
+class ByteCounter : public IntegerWriter<ByteCounter> {
+ public:
+  void text(std::string_view text) { size_ += text.size(); }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::size_t size_ = 0;
+};
+
+// Writes into memory that has room for all of it, as a ByteCounter has found out.
+class ByteFiller : public IntegerWriter<ByteFiller> {
+ public:
+  explicit ByteFiller(char* into) : next_(into) {}
+  void text(std::string_view text) { next_ += text.copy(next_, text.size()); }
+
+ private:
+  char* next_;
 };
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-endian; add byte swaps for this machine");

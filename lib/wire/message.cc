@@ -10,23 +10,23 @@
 namespace wire {
 namespace {
 
+using base::ByteCounter;
+using base::ByteFiller;
 using base::ByteReader;
-using base::ByteWriter;
 
 // "GHTK" read as a little-endian number: a stray message in the queue is no ticket.
 constexpr std::uint32_t kTicketMagic = 0x4b544847;
-constexpr std::size_t kLengthAt = 4;      // in a frame header
 constexpr std::size_t kPairOverhead = 8;  // two lengths
 constexpr std::size_t kMaxSummary = 256;
 
-void put_text(ByteWriter& writer, std::string_view text) {
+void put_text(auto& writer, std::string_view text) {
   writer.u32(static_cast<std::uint32_t>(text.size()));
   writer.text(text);
 }
 
 std::string_view get_text(ByteReader& reader) { return reader.text(reader.u32()); }
 
-void put_pairs(ByteWriter& writer, const std::vector<Pair>& pairs) {
+void put_pairs(auto& writer, const std::vector<Pair>& pairs) {
   writer.u32(static_cast<std::uint32_t>(pairs.size()));
   for (const Pair& pair : pairs) {
     put_text(writer, pair.name);
@@ -53,7 +53,7 @@ bool get_pairs(ByteReader& reader, std::vector<Pair>* out) {
   return reader.ok();
 }
 
-void put_texts(ByteWriter& writer, const std::vector<std::string_view>& texts) {
+void put_texts(auto& writer, const std::vector<std::string_view>& texts) {
   writer.u32(static_cast<std::uint32_t>(texts.size()));
   for (const std::string_view text : texts) put_text(writer, text);
 }
@@ -72,22 +72,26 @@ bool get_call(ByteReader& reader, Call* out) {
          get_pairs(reader, &out->ssl_variables);
 }
 
-// A frame whose length is filled in when its payload has been appended.
-class OpenFrame {
- public:
-  OpenFrame(FrameType type, std::uint8_t flags, std::uint32_t request, std::string* out)
-      : out_(out), start_(out->size()) {
-    append_frame_header({type, flags, 0, request}, out);
-  }
-  void close() {
-    const auto length = static_cast<std::uint32_t>(out_->size() - start_ - kFrameHeaderSize);
-    std::memcpy(out_->data() + start_ + kLengthAt, &length, sizeof length);
-  }
+void put_header(auto& writer, const FrameHeader& header) {
+  writer.u8(static_cast<std::uint8_t>(header.type));
+  writer.u8(header.flags);
+  writer.u16(0);
+  writer.u32(header.length);
+  writer.u32(header.request);
+}
 
- private:
-  std::string* out_;
-  std::size_t start_;
-};
+// A whole frame, whose length is that of its payload: put(writer) is called to count it, and then to write it.
+template <typename Put>
+void append_frame(FrameHeader header, const Put& put, std::string* out) {
+  ByteCounter counter;
+  put(counter);
+  header.length = static_cast<std::uint32_t>(counter.size());
+  const std::size_t start = out->size();
+  out->resize(start + kFrameHeaderSize + counter.size());
+  ByteFiller filler(out->data() + start);
+  put_header(filler, header);
+  put(filler);
+}
 
 }  // namespace
 
@@ -115,38 +119,34 @@ bool decode(std::span<const std::byte> bytes, Ticket* out) {
 }
 
 void append_frame_header(const FrameHeader& header, std::string* out) {
-  ByteWriter writer(out);
-  writer.u8(static_cast<std::uint8_t>(header.type));
-  writer.u8(header.flags);
-  writer.u16(0);
-  writer.u32(header.length);
-  writer.u32(header.request);
+  base::ByteWriter writer(out);
+  put_header(writer, header);
 }
 
 void append_request_head(const RequestHead& head, std::uint32_t request, std::uint8_t flags, std::string* out) {
-  OpenFrame frame(FrameType::kRequestHead, flags, request, out);
-  ByteWriter writer(out);
-  writer.u32(head.first_part_size);
-  writer.u32(head.target_flags);
-  writer.u32(head.request_flags);
-  writer.i64(head.content_length);
-  writer.i64(head.script_mtime_us);
-  writer.i64(head.request_start_us);
-  writer.i64(head.queue_start_us);
-  writer.i64(head.submitted_us);
-  put_text(writer, head.script);
-  put_text(writer, head.callable);
-  put_text(writer, head.application_group);
-  put_text(writer, head.interpreter);
-  put_text(writer, head.summary.substr(0, kMaxSummary));
-  put_pairs(writer, head.environ);
-  if (head.call) {
-    writer.u32(head.call->flags);
-    put_texts(writer, head.call->functions);
-    put_texts(writer, head.call->arguments);
-    put_pairs(writer, head.call->ssl_variables);
-  }
-  frame.close();
+  const auto put = [&](auto& writer) {
+    writer.u32(head.first_part_size);
+    writer.u32(head.target_flags);
+    writer.u32(head.request_flags);
+    writer.i64(head.content_length);
+    writer.i64(head.script_mtime_us);
+    writer.i64(head.request_start_us);
+    writer.i64(head.queue_start_us);
+    writer.i64(head.submitted_us);
+    put_text(writer, head.script);
+    put_text(writer, head.callable);
+    put_text(writer, head.application_group);
+    put_text(writer, head.interpreter);
+    put_text(writer, head.summary.substr(0, kMaxSummary));
+    put_pairs(writer, head.environ);
+    if (head.call) {
+      writer.u32(head.call->flags);
+      put_texts(writer, head.call->functions);
+      put_texts(writer, head.call->arguments);
+      put_pairs(writer, head.call->ssl_variables);
+    }
+  };
+  append_frame({FrameType::kRequestHead, flags, 0, request}, put, out);
 }
 
 void set_first_part_size(std::string* first_part, std::size_t head_at, std::uint32_t size) {
@@ -168,11 +168,11 @@ void set_request_flags(std::string* first_part, std::size_t head_at, std::uint32
 }
 
 void append_interim(const InterimHead& interim, std::uint32_t request, std::string* out) {
-  OpenFrame frame(FrameType::kInterim, 0, request, out);
-  ByteWriter writer(out);
-  writer.u16(interim.status);
-  put_pairs(writer, interim.headers);
-  frame.close();
+  const auto put = [&](auto& writer) {
+    writer.u16(interim.status);
+    put_pairs(writer, interim.headers);
+  };
+  append_frame({FrameType::kInterim, 0, 0, request}, put, out);
 }
 
 bool decode_interim(std::span<const std::byte> payload, InterimHead* out) {
@@ -220,13 +220,13 @@ bool decode_request_head(std::span<const std::byte> payload, RequestHead* out) {
 }
 
 void append_response_head(const ResponseHead& head, std::uint32_t request, std::string* out) {
-  OpenFrame frame(FrameType::kResponseHead, 0, request, out);
-  ByteWriter writer(out);
-  writer.u16(head.status);
-  writer.i64(head.content_length);
-  put_text(writer, head.reason);
-  put_pairs(writer, head.headers);
-  frame.close();
+  const auto put = [&](auto& writer) {
+    writer.u16(head.status);
+    writer.i64(head.content_length);
+    put_text(writer, head.reason);
+    put_pairs(writer, head.headers);
+  };
+  append_frame({FrameType::kResponseHead, 0, 0, request}, put, out);
 }
 
 bool decode_response_head(std::span<const std::byte> payload, ResponseHead* out) {
@@ -242,14 +242,14 @@ bool decode_response_head(std::span<const std::byte> payload, ResponseHead* out)
 }
 
 void append_answers(const std::vector<Answer>& answers, std::uint32_t request, std::string* out) {
-  OpenFrame frame(FrameType::kAnswers, 0, request, out);
-  ByteWriter writer(out);
-  writer.u32(static_cast<std::uint32_t>(answers.size()));
-  for (const Answer& answer : answers) {
-    writer.u8(answer.kind);
-    put_texts(writer, answer.texts);
-  }
-  frame.close();
+  const auto put = [&](auto& writer) {
+    writer.u32(static_cast<std::uint32_t>(answers.size()));
+    for (const Answer& answer : answers) {
+      writer.u8(answer.kind);
+      put_texts(writer, answer.texts);
+    }
+  };
+  append_frame({FrameType::kAnswers, 0, 0, request}, put, out);
 }
 
 bool decode_answers(std::span<const std::byte> payload, std::vector<Answer>* out) {
@@ -267,13 +267,14 @@ bool decode_answers(std::span<const std::byte> payload, std::vector<Answer>* out
 }
 
 void append_end(const End& end, std::uint32_t request, std::uint8_t flags, std::string* out) {
-  append_frame_header({FrameType::kEnd, flags, 11, request}, out);
-  ByteWriter writer(out);
-  writer.u8(end.outcome);
-  writer.u16(end.status);
-  writer.u16(end.worker);
-  writer.u16(end.free);
-  writer.u32(end.taken_us);
+  const auto put = [&](auto& writer) {
+    writer.u8(end.outcome);
+    writer.u16(end.status);
+    writer.u16(end.worker);
+    writer.u16(end.free);
+    writer.u32(end.taken_us);
+  };
+  append_frame({FrameType::kEnd, flags, 0, request}, put, out);
 }
 
 bool decode_end(std::span<const std::byte> payload, End* out) {
@@ -286,13 +287,13 @@ bool decode_end(std::span<const std::byte> payload, End* out) {
 
 void append_log(const LogLine& log, std::uint32_t request, std::string* out) {
   const std::string_view file = log.file.substr(log.file.size() - std::min(log.file.size(), kMaxLogFile));
-  OpenFrame frame(FrameType::kLog, 0, request, out);
-  ByteWriter writer(out);
-  writer.u8(static_cast<std::uint8_t>(log.level));
-  writer.u32(log.line);
-  put_text(writer, file);
-  writer.text(log.text.substr(0, kMaxLog - kMinLog - file.size()));
-  frame.close();
+  const auto put = [&](auto& writer) {
+    writer.u8(static_cast<std::uint8_t>(log.level));
+    writer.u32(log.line);
+    put_text(writer, file);
+    writer.text(log.text.substr(0, kMaxLog - kMinLog - file.size()));
+  };
+  append_frame({FrameType::kLog, 0, 0, request}, put, out);
 }
 
 bool decode_log(std::span<const std::byte> payload, LogLine* out) {
@@ -306,10 +307,11 @@ bool decode_log(std::span<const std::byte> payload, LogLine* out) {
 }
 
 void append_file(const FileRange& range, std::uint32_t request, std::string* out) {
-  append_frame_header({FrameType::kFile, 0, 16, request}, out);
-  ByteWriter writer(out);
-  writer.u64(range.offset);
-  writer.u64(range.length);
+  const auto put = [&](auto& writer) {
+    writer.u64(range.offset);
+    writer.u64(range.length);
+  };
+  append_frame({FrameType::kFile, 0, 0, request}, put, out);
 }
 
 bool decode_file(std::span<const std::byte> payload, FileRange* out) {

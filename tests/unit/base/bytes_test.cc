@@ -11,6 +11,9 @@ TEST_GROUP(Bytes) {
 
   void write_one_of_each() {
     ByteWriter writer(&bytes);
+    write_one_of_each(writer);
+  }
+  void write_one_of_each(auto& writer) {
     writer.u8(0x01);
     writer.u16(0x0203);
     writer.u32(0x04050607);
@@ -31,6 +34,17 @@ TEST(Bytes, AreReadAsTheyWereWritten) {
   CHECK_TRUE(reader.text(4) == "tail");
   CHECK_TRUE(reader.ok());
   CHECK_EQUAL(0u, reader.remaining());
+}
+
+TEST(Bytes, AreCountedAndFilledInAsTheyAreAppended) {
+  write_one_of_each();
+  base::ByteCounter counter;
+  write_one_of_each(counter);
+  LONGS_EQUAL(bytes.size(), counter.size());
+  std::string filled(counter.size(), '?');
+  base::ByteFiller filler(filled.data());
+  write_one_of_each(filler);
+  CHECK_EQUAL(bytes, filled);
 }
 
 TEST(Bytes, AreLittleEndian) {
