@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -101,7 +101,7 @@ class Spool {
   void fail(const char* what);
 
   SpoolLimits limits_;
-  std::deque<Part> parts_;
+  std::list<Part> parts_;  // which allocates nothing as long as it is empty
   base::UniqueFd file_;
   std::size_t in_memory_ = 0;
   std::int64_t in_file_ = 0;  // bytes of the temporary file that wait: a ring of limits_.file bytes
