@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 
@@ -43,6 +44,16 @@ bool has_page(int status) {
   return status >= HTTP_BAD_REQUEST &&
          (status == HTTP_INTERNAL_SERVER_ERROR ||
           ap_index_of_response(status) != ap_index_of_response(HTTP_INTERNAL_SERVER_ERROR));
+}
+
+const char* status_line(apr_pool_t* pool, std::uint32_t status, std::string_view reason) {
+  constexpr std::size_t kDigits = 3;
+  auto* const line = static_cast<char*>(apr_palloc(pool, kDigits + 1 + reason.size() + 1));
+  std::to_chars(line, line + kDigits, status);
+  line[kDigits] = ' ';
+  char* const end = line + kDigits + 1 + reason.copy(line + kDigits + 1, reason.size());
+  *end = '\0';
+  return line;
 }
 
 // The end of a close-delimited body looks complete unless the connection is reset.
@@ -193,9 +204,7 @@ void ResponseWriter::set_status(std::uint32_t status, std::string_view reason) {
   has_head_ = true;
   if (overrides_errors_ && has_page(static_cast<int>(status))) overridden_ = static_cast<int>(status);
   r_->status = static_cast<int>(status);
-  r_->status_line = nullptr;
-  if (!reason.empty())
-    r_->status_line = apr_psprintf(r_->pool, "%u %.*s", status, static_cast<int>(reason.size()), reason.data());
+  r_->status_line = reason.empty() ? nullptr : status_line(r_->pool, status, reason);
 }
 
 void ResponseWriter::add_header(std::string_view name, std::string_view value) {
@@ -204,8 +213,9 @@ void ResponseWriter::add_header(std::string_view name, std::string_view value) {
     return;
   }
   if (is(name, "content-length")) {
-    apr_table_setn(r_->headers_out, "Content-Length", pool_copy(r_->pool, value));
-    r_->clength = std::strtoll(pool_copy(r_->pool, value), nullptr, 10);
+    const char* const length = pool_copy(r_->pool, value);
+    apr_table_setn(r_->headers_out, "Content-Length", length);
+    r_->clength = std::strtoll(length, nullptr, 10);
     return;
   }
   if (wsgi::is_local_redirect(static_cast<std::uint32_t>(r_->status), name, value))

@@ -14,12 +14,9 @@ namespace httpd {
 namespace {
 
 std::string_view decimal(std::int64_t number, wsgi::Arena& arena) {
-  char digits[24];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  const auto size = static_cast<std::size_t>(end - digits);
-  char* text = arena.allocate(size);
-  std::memcpy(text, digits, size);
-  return {text, size};
+  constexpr std::size_t kMost = 20;  // INT64_MIN
+  char* const text = arena.allocate(kMost);
+  return {text, std::to_chars(text, text + kMost, number).ptr};
 }
 
 // RFC 9112 section 3: the target as the client wrote it, the second word of the request line.
