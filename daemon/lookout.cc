@@ -17,10 +17,14 @@ constexpr double kTooMany = 0.2;
 
 }  // namespace
 
-void Tempo::add(Micros now, bool has_waited) {
-  interval_us_ += (static_cast<double>((now - last_).count()) / kSampled - interval_us_) / 8;
+void Tempo::add(Micros now, std::uint32_t served, bool has_waited) {
+  // Of several threads each may have looked at one of the same sixteen.
+  if (const std::uint32_t requests = served - last_served_; requests >= kSampled / 2) {
+    interval_us_ += (static_cast<double>((now - last_).count()) / requests - interval_us_) / 8;
+    last_ = now;
+    last_served_ = served;
+  }
   waited_ += ((has_waited ? 1 : 0) - waited_) / 16;
-  last_ = now;
   if (interval_us_ > static_cast<double>(kMany.count()) || now < not_before_) {
     is_one_enough_ = false;
   } else {
@@ -36,7 +40,7 @@ void Tempo::disappoint(Micros now) {
 void Lookout::note_sample(bool has_waited) {
   if (stopped_.load()) return;
   const MutexLock lock(mutex_);
-  tempo_.add(base::now(), has_waited);
+  tempo_.add(base::now(), served_.load(), has_waited);
   if (stopped_.load() || tempo_.is_one_enough() == is_one_.load()) return;
   if (is_one_.load()) return let_all_wait();
   is_one_.store(true);

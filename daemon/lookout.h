@@ -26,14 +26,16 @@ class Tempo {
   static constexpr base::Micros kMany = std::chrono::microseconds(500);  // from one request to the next at most
   static constexpr base::Micros kPause = std::chrono::milliseconds(100);
 
-  // Each kSampled-th request, at its end. has_waited: it gave the processor up while the application ran.
-  void add(base::Micros now, bool has_waited);
+  // The end of about each kSampled-th request. served: all requests until now, modulo 2^32. has_waited: it gave the
+  // processor up while the application ran.
+  void add(base::Micros now, std::uint32_t served, bool has_waited);
   // One waiting thread was too few: not again before kPause.
   void disappoint(base::Micros now);
   bool is_one_enough() const { return is_one_enough_; }
 
  private:
   base::Micros last_{};
+  std::uint32_t last_served_ = 0;
   base::Micros not_before_{};
   double interval_us_ = 1e6;  // between requests, of late
   double waited_ = 1;         // share of those that waited, of late

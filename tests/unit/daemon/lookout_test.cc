@@ -18,9 +18,11 @@ TEST_GROUP(Tempo) {
   Tempo tempo;
   Micros now{1s};
 
+  std::uint32_t served = 0;
+
   // Samples, so far apart; every step-th of them waited.
   void samples(int count, Micros apart, int step = 0) {
-    for (int i = 1; i <= count; ++i) tempo.add(now += apart, step != 0 && i % step == 0);
+    for (int i = 1; i <= count; ++i) tempo.add(now += apart, served += Tempo::kSampled, step != 0 && i % step == 0);
   }
 };
 
@@ -37,6 +39,14 @@ TEST(Tempo, OneIsNotEnoughAtOnce) {
 
 TEST(Tempo, OneIsNotEnoughForFewRequests) {
   samples(1000, 10ms);
+  CHECK_FALSE(tempo.is_one_enough());
+}
+
+TEST(Tempo, SeveralSamplesOfTheSameRequestsAreNotMore) {
+  for (int i = 0; i < 200; ++i) {
+    samples(1, 10ms);
+    for (int j = 0; j < 3; ++j) tempo.add(now += 1us, ++served, false);
+  }
   CHECK_FALSE(tempo.is_one_enough());
 }
 
