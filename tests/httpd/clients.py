@@ -130,15 +130,16 @@ class Load:
     def __exit__(self, *_):
         self._stop.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(timeout)
 
     @property
     def done(self):
         return sum(self.results.values())
 
 
-def at_once(function, arguments):
-    """Calls function with each argument in a thread of its own; returns the results in order."""
+def at_once(function, arguments, timeout=60):
+    """Calls function with each argument in a thread of its own; returns the results in order, None for one that has
+    none after so many seconds."""
     arguments = list(arguments)
     results = [None] * len(arguments)
 

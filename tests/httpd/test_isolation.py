@@ -60,7 +60,7 @@ def rude(site, prefix, client):
 def test_answers_stay_with_their_requests_while_other_clients_leave_in_the_middle(site, error_log, prefix):
     error_log.allow(r'AH\d{5}')
     clients = [polite] * 4 + [rude] * 3
-    assert at_once(lambda n: clients[n](site, prefix, n), range(len(clients))) == [0] * len(clients)
+    assert at_once(lambda n: clients[n](site, prefix, n), range(len(clients)), timeout=60 + ROUNDS / 50) == [0] * len(clients)
 
 
 def test_answers_stay_with_their_requests_while_workers_are_killed(server, error_log):
