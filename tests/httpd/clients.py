@@ -130,7 +130,7 @@ class Load:
     def __exit__(self, *_):
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(60)
 
     @property
     def done(self):
@@ -153,5 +153,5 @@ def at_once(function, arguments, timeout=60):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(timeout)
     return results
