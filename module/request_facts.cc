@@ -53,7 +53,7 @@ std::string_view script_filename(const request_rec* r) {
   return apr_table_get(r->notes, "proxy-noquery") != nullptr ? file.substr(0, file.find('?')) : file;
 }
 
-void add_if(wsgi::EnvironList& environ, std::string_view name, const char* value) {
+void add_if(wsgi::EnvironList& environ, const wsgi::EnvironName& name, const char* value) {
   if (value != nullptr) environ.add_computed(name, value);
 }
 

@@ -3,14 +3,12 @@
 
 #include <array>
 #include <cstring>
-#include <utility>
 
 #include "wsgi/header_rules.h"
 
 namespace wsgi {
 namespace {
 
-constexpr std::size_t kFirstSlots = 128;
 constexpr std::string_view kReservedPrefixes[] = {"wsgi.", "mod_wsgi.", "apache.", "gatehouse."};
 
 // What a byte of a header name becomes in a CGI name; 0: such a name is not shown.
@@ -27,26 +25,6 @@ constexpr std::array<char, 256> make_cgi_bytes() {
 constexpr std::array<char, 256> kCgiBytes = make_cgi_bytes();
 
 char cgi_byte(char c) { return kCgiBytes[static_cast<unsigned char>(c)]; }
-
-std::uint64_t first_bytes(const char* from, std::size_t size) {
-  std::uint64_t word = 0;
-  if (size > 0) std::memcpy(&word, from, size);
-  return word;
-}
-
-std::uint32_t hash_of(std::string_view name) {
-  constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
-  constexpr std::size_t kWord = sizeof(std::uint64_t);
-  const auto mix = [](std::uint64_t hash, std::uint64_t word) {
-    hash = (hash ^ word) * kMultiplier;
-    return hash ^ (hash >> 32);
-  };
-  std::uint64_t hash = name.size();
-  if (name.size() < kWord) return static_cast<std::uint32_t>(mix(hash, first_bytes(name.data(), name.size())));
-  for (std::size_t i = 0; i + kWord < name.size(); i += kWord) hash = mix(hash, first_bytes(name.data() + i, kWord));
-  // The last word may overlap the one before: a copy of constant size is one load.
-  return static_cast<std::uint32_t>(mix(hash, first_bytes(name.data() + name.size() - kWord, kWord)));
-}
 
 // A data pointer that is never null, so that "empty" and "missing" stay apart.
 gatehouse_text text_of(std::string_view view) { return {view.data() != nullptr ? view.data() : "", view.size()}; }
@@ -113,7 +91,11 @@ std::string_view collapse_slashes(std::string_view path, Arena& arena) {
   return {out, size};
 }
 
-EnvironList::EnvironList(Arena& arena) : arena_(arena), slots_(kFirstSlots) { entries_.reserve(kFirstSlots / 2); }
+EnvironList::EnvironList(Arena& arena) : arena_(arena) {
+  entries_.reserve(kUsualEntries);
+  marks_.reserve(kUsualEntries);
+  slots_.resize(2 * kUsualEntries);
+}
 
 void EnvironList::add_configured(std::string_view name, std::string_view value) {
   if (!is_reserved(name)) put(name, value, Origin::kConfigured);
@@ -124,57 +106,52 @@ void EnvironList::add_header(std::string_view header, std::string_view value, co
   if (!name.empty()) put(name, value, Origin::kHeader);
 }
 
-void EnvironList::add_computed(std::string_view name, std::string_view value) { put(name, value, Origin::kComputed); }
-
-void EnvironList::remove(std::string_view name) {
-  Slot& gone = locate(name, hash_of(name));
-  if (gone.origin == Origin::kNone) return;
-  const std::uint32_t entry = gone.entry;
-  entries_.erase(entries_.begin() + entry);
-  gone = {};
-  for (Slot& slot : slots_)
-    if (slot.entry > entry) --slot.entry;
+void EnvironList::remove(const EnvironName& name) {
+  const Slot gone = slots_[locate(name)];
+  if (gone == 0) return;
+  entries_.erase(entries_.begin() + (gone - 1));
+  marks_.erase(marks_.begin() + (gone - 1));
   place_slots(slots_.size());
 }
 
-std::string_view EnvironList::find(std::string_view name) const {
-  const Slot& slot = locate(name, hash_of(name));
-  return slot.origin == Origin::kNone ? std::string_view() : view_of(entries_[slot.entry].value);
+std::string_view EnvironList::find(const EnvironName& name) const {
+  const Slot slot = slots_[locate(name)];
+  return slot == 0 ? std::string_view() : view_of(entries_[slot - 1].value);
 }
 
 std::span<const gatehouse_pair> EnvironList::pairs() { return entries_; }
 
-const EnvironList::Slot& EnvironList::locate(std::string_view name, std::uint32_t hash) const {
+std::size_t EnvironList::locate(const EnvironName& name) const {
   const std::size_t mask = slots_.size() - 1;
-  for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
-    const Slot& slot = slots_[i];
-    if (slot.origin == Origin::kNone) return slot;
-    if (slot.hash == hash && view_of(entries_[slot.entry].name) == name) return slot;
+  for (std::size_t i = name.hash() & mask;; i = (i + 1) & mask) {
+    const Slot slot = slots_[i];
+    if (slot == 0) return i;
+    if (marks_[slot - 1].hash == name.hash() && view_of(entries_[slot - 1].name) == name.text()) return i;
   }
 }
 
-EnvironList::Slot& EnvironList::locate(std::string_view name, std::uint32_t hash) {
-  return const_cast<Slot&>(std::as_const(*this).locate(name, hash));
-}
-
-void EnvironList::put(std::string_view name, std::string_view value, Origin origin) {
-  const std::uint32_t hash = hash_of(name);
-  Slot& slot = locate(name, hash);
-  if (slot.origin > origin) return;
-  if (slot.origin != Origin::kNone) {
-    slot.origin = origin;
-    entries_[slot.entry].value = text_of(value);
+void EnvironList::put(const EnvironName& name, std::string_view value, Origin origin) {
+  Slot& slot = slots_[locate(name)];
+  if (slot != 0) {
+    Origin& before = marks_[slot - 1].origin;
+    if (before > origin) return;
+    before = origin;
+    entries_[slot - 1].value = text_of(value);
     return;
   }
-  slot = {hash, static_cast<std::uint32_t>(entries_.size()), origin};
-  entries_.push_back({text_of(name), text_of(value)});
+  entries_.push_back({text_of(name.text()), text_of(value)});
+  marks_.push_back({name.hash(), origin});
+  slot = static_cast<Slot>(entries_.size());
   if (entries_.size() * 2 > slots_.size()) place_slots(slots_.size() * 2);
 }
 
 void EnvironList::place_slots(std::size_t count) {
-  const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(count));
-  for (const Slot& slot : old)
-    if (slot.origin != Origin::kNone) locate(view_of(entries_[slot.entry].name), slot.hash) = slot;
+  slots_.assign(count, 0);
+  for (Slot entry = 1; entry <= marks_.size(); ++entry) {
+    std::size_t i = marks_[entry - 1].hash & (count - 1);
+    while (slots_[i] != 0) i = (i + 1) & (count - 1);
+    slots_[i] = entry;
+  }
 }
 
 bool is_https_value(std::string_view value) { return value == "1" || equal_ignoring_case(value, "on"); }

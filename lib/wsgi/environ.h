@@ -5,13 +5,16 @@
 // Pure: the module fills RequestFacts from request_rec, CGI from its own environment. Views: nothing here
 // owns text; an Arena gives memory that lives as long as the request.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "wsgi/engine_abi.h"
+#include "wsgi/environ_name.h"
 
 namespace wsgi {
 
@@ -58,31 +61,36 @@ class EnvironList {
 
   void add_configured(std::string_view name, std::string_view value);  // subprocess environment
   void add_header(std::string_view header, std::string_view value, const EnvironRules& rules);
-  void add_computed(std::string_view name, std::string_view value);
-  void remove(std::string_view name);
+  void add_computed(const EnvironName& name, std::string_view value) { put(name, value, Origin::kComputed); }
+  void remove(const EnvironName& name);
   // The value or an empty view with data() == nullptr.
-  std::string_view find(std::string_view name) const;
+  std::string_view find(const EnvironName& name) const;
   // The entries, ready for the engine; valid until the next change.
   std::span<const gatehouse_pair> pairs();
   Arena& arena() { return arena_; }
 
  private:
-  enum class Origin : std::uint8_t { kNone, kConfigured, kHeader, kComputed };  // each wins over those before
-  struct Slot {
-    std::uint32_t hash = 0;
-    std::uint32_t entry = 0;  // index into entries_
-    Origin origin = Origin::kNone;
+  enum class Origin : std::uint8_t { kConfigured, kHeader, kComputed };  // each wins over those before
+  struct Mark {
+    std::uint32_t hash;
+    Origin origin;
   };
+  using Slot = std::uint32_t;  // 1 + index of an entry; 0: free
+  static constexpr std::size_t kUsualEntries = 64;
+  static constexpr std::size_t kUsualMemory =
+      kUsualEntries * (sizeof(gatehouse_pair) + sizeof(Mark) + 2 * sizeof(Slot));
 
-  void put(std::string_view name, std::string_view value, Origin origin);
-  // The slot of that name, or the free one where it belongs.
-  const Slot& locate(std::string_view name, std::uint32_t hash) const;
-  Slot& locate(std::string_view name, std::uint32_t hash);
+  void put(const EnvironName& name, std::string_view value, Origin origin);
+  // Index of the slot of that name, or of the free one where it belongs.
+  std::size_t locate(const EnvironName& name) const;
   void place_slots(std::size_t count);
 
   Arena& arena_;
-  std::vector<gatehouse_pair> entries_;
-  std::vector<Slot> slots_;  // open addressing; a power of two, at most half full
+  alignas(gatehouse_pair) std::array<std::byte, kUsualMemory> first_memory_;
+  std::pmr::monotonic_buffer_resource memory_{first_memory_.data(), first_memory_.size()};
+  std::pmr::vector<gatehouse_pair> entries_{&memory_};
+  std::pmr::vector<Mark> marks_{&memory_};  // of the entries
+  std::pmr::vector<Slot> slots_{&memory_};  // open addressing; a power of two, at most half full
 };
 
 // HTTPS as the scheme flag: "on" in any case, or "1".

@@ -171,8 +171,9 @@ TEST(CgiInvocation, EnvironHidesWhatOtherModesDoNotHave) {
   wsgi::EnvironList list(arena);
   bool https = false;
   cgi::fill_environ(variables(), read({"gatehouse-cgi", script.c_str()}).value(), &list, &https);
-  for (const char* name : {"PATH", "HTTPS", "HTTP_PROXY", "GATEWAY_INTERFACE", "SERVER_SIGNATURE", "GATEHOUSE_PYTHON"})
-    CHECK_TEXT(list.find(name).data() == nullptr, name);
+  for (const std::string_view name :
+       {"PATH", "HTTPS", "HTTP_PROXY", "GATEWAY_INTERFACE", "SERVER_SIGNATURE", "GATEHOUSE_PYTHON"})
+    CHECK_TEXT(list.find(name).data() == nullptr, name.data());
   CHECK(list.find("HTTP_HOST") == "here");
   CHECK(https);
 }
