@@ -153,7 +153,7 @@ int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, B
   head.application_group = target.application_group;
   head.interpreter = target.interpreter;
   const std::string summary = base::escape_line(
-      apr_psprintf(r->pool, "%s %s [%s]", r->method, r->uri, r->log_id != nullptr ? r->log_id : "-"), 256);
+      apr_pstrcat(r->pool, r->method, " ", r->uri, " [", r->log_id != nullptr ? r->log_id : "-", "]", nullptr), 256);
   head.summary = summary;
   const auto pairs = facts->environ.pairs();
   head.environ.reserve(pairs.size());

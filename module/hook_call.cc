@@ -133,7 +133,7 @@ HookResult call_daemon(request_rec* r, const HookCall& call, const Target& targe
   head.script = target.script;
   head.application_group = target.application_group;
   head.interpreter = target.interpreter;
-  const std::string summary = base::escape_line(apr_psprintf(r->pool, "%s %s", r->method, r->uri), 256);
+  const std::string summary = base::escape_line(apr_pstrcat(r->pool, r->method, " ", r->uri, nullptr), 256);
   head.summary = summary;
   for (const gatehouse_pair& pair : call.environ->pairs())
     head.environ.push_back({{pair.name.data, pair.name.size}, {pair.value.data, pair.value.size}});
