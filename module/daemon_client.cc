@@ -67,7 +67,7 @@ class Forwarding {
         body_(body),
         writer_(writer) {
     plan_.group = spec_.name;
-    plan_.request = static_cast<std::uint32_t>(base::now().count());
+    plan_.request = static_cast<std::uint32_t>(head_.submitted_us);
     if (head_.content_length == 0) body_first_ = BodyFirst::kNothing;
     plan_.more_body = head_.content_length != 0 && body_first_ == BodyFirst::kNothing;
     plan_.body_left = head_.content_length;
@@ -261,7 +261,7 @@ void Forwarding::tell_attempt(std::uint32_t connects, std::uint32_t restarts) {
 KeptChannels::InUse Forwarding::submit_to_kept() {
   if (is_urgent_ || plan_.more_body || first_part_.size() > kMostOnKept) return {};
   for (;;) {
-    KeptChannels::InUse channel = kept_->take(base::now());
+    KeptChannels::InUse channel = kept_->take(Micros(head_.submitted_us));
     if (!channel.valid()) return channel;
     const ssize_t sent = wire::send_now(channel.get(), base::as_bytes(first_part_));
     if (sent < 0) continue;
