@@ -91,6 +91,7 @@ MODULE_PURE = \
   module/kept_channels.cc \
   module/body_buffers.cc \
   module/option_reader.cc \
+  module/process_number.cc \
   module/respawn.cc \
   module/response_reader.cc \
   module/script_owner.cc \

@@ -8,6 +8,7 @@
 #include "module/handler.h"
 #include "module/interruption.h"
 #include "module/nonblocking_output.h"
+#include "module/process_number.h"
 #include "module/review.h"
 #include "module/script_alias.h"
 
@@ -56,6 +57,7 @@ void on_child_status(server_rec* /*s*/, pid_t pid, ap_generation_t /*generation*
 // --- In a child
 
 void on_child_init(apr_pool_t* pool, server_rec* s) noexcept {
+  keep_process_number();
   for (DaemonGroup* group : configuration()->groups) {
     group->kept = new KeptChannels(static_cast<std::size_t>(group->spec.processes));
     group->bodies = new BodyBuffers;

@@ -2,12 +2,12 @@
 #include "module/request_facts.h"
 
 #include <strings.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cstring>
 #include <span>
 
+#include "module/process_number.h"
 #include "wsgi/trusted_proxy.h"
 
 namespace httpd {
@@ -134,7 +134,7 @@ void add_mod_wsgi(request_rec* r, const HandlerScript* handler, wsgi::EnvironLis
   environ.add_computed("mod_wsgi.path_info", environ.find("PATH_INFO"));
   environ.add_computed("mod_wsgi.listener_host", view_of(c->local_host != nullptr ? c->local_host : c->local_ip));
   environ.add_computed("mod_wsgi.listener_port", decimal(c->local_addr->port, environ.arena()));
-  environ.add_computed("mod_wsgi.server_pid", decimal(getpid(), environ.arena()));
+  environ.add_computed("mod_wsgi.server_pid", process_number());
   if (r->log_id == nullptr) ap_run_generate_log_id(c, r, &r->log_id);
   add_if(environ, "mod_wsgi.request_id", r->log_id);
   add_if(environ, "mod_wsgi.connection_id", c->log_id);
