@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The number of this process as a text, so that no request asks the kernel for it. Pure.
+// The number of this process as a text, so that no request asks the kernel for it.
 
 #include <string_view>
 
