@@ -73,7 +73,8 @@ void Lookout::watch() {
   while (is_one_.load()) {
     changed_.wait(mutex_, base::Deadline::after(kTick));
     const Micros now = base::now();
-    if (std::exchange(served, served_.load()) != served_.load()) {
+    const std::uint32_t now_served = served_.load();
+    if (std::exchange(served, now_served) != now_served) {
       progress = now;
     } else if (now - progress >= kLongest || (now - progress >= kTick && !base::is_running(who_.load()))) {
       tempo_.disappoint(now);
