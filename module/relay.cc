@@ -307,7 +307,7 @@ void Relay::send_body(std::size_t size) {
 Relay::Flow Relay::receive(Wait wait) {
   int flags = wait == Wait::kInCall ? 0 : MSG_DONTWAIT;
   silent_ = true;
-  if (wait == Wait::kInCall) gathering_.before();
+  if (wait == Wait::kInCall && reader_.body_left() < kDirectBody) gathering_.before();
   for (bool dry = false; !dry; flags = MSG_DONTWAIT) {
     const bool direct = reader_.body_left() >= kDirectBody;
     if ((direct ? receive_body(flags, &dry) : receive_frames(flags, &dry)) == Flow::kOver) return Flow::kOver;

@@ -2,6 +2,7 @@
 """What the processes of a group may use, where they live, and whose scripts they run."""
 import json
 import os
+import pathlib
 import pwd
 import shutil
 import sysconfig
@@ -69,6 +70,11 @@ def test_a_stack_that_is_too_small_for_python_is_as_small_as_possible(facts):
 def test_buffer_sizes_are_those_of_the_channels(facts):
     # The kernel doubles what is set.
     assert [2 * 33000, 2 * 44000] in facts('send-buffer-size=33000 receive-buffer-size=44000')['buffers']
+
+
+def test_by_default_a_response_has_512_kib_of_room_in_its_channel_or_what_the_kernel_allows(facts):
+    most = int(pathlib.Path('/proc/sys/net/core/wmem_max').read_text())
+    assert 2 * min(512 << 10, most) in [send for send, _ in facts('')['buffers']]
 
 
 def respond(httpd, headers):
