@@ -57,6 +57,7 @@ gatehouse_io Exchange::on_send_head(void* request, const gatehouse_response_head
 
 gatehouse_io Exchange::on_send_body(void* request, const gatehouse_text* pieces, std::size_t count,
                                     gatehouse_send how) noexcept {
+  if (how == GATEHOUSE_SOON) return GATEHOUSE_AGAIN;
   Exchange& exchange = *static_cast<Exchange*>(request);
   std::size_t size = 0;
   for (std::size_t i = 0; i < count; ++i) size += pieces[i].size;

@@ -48,6 +48,9 @@ class Session {
   Session(const SessionContext& context, std::uint32_t request, int channel, SessionBuffers* buffers);
   // peeked: bytes of a first part on a kept channel that are in the buffers already, and in the channel; 0: a ticket's.
   Served run(std::size_t peeked);
+  ~Session() { outbox_.take_back(); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   gatehouse_io entered();
   std::int64_t read_body(void* into, std::size_t size);
@@ -81,8 +84,10 @@ class Session {
   gatehouse_io refuse_head(std::string_view what);
   bool is_too_long(const gatehouse_pair& header) const;
   gatehouse_io refuse_header(const gatehouse_pair& header);
-  gatehouse_io flush() { return sent(wire::send_all(channel_, base::as_bytes(output_), timeout_)); }
+  gatehouse_io flush() { return sent(wire::send_all(channel_, base::as_bytes(outbox_.frames()), timeout_)); }
   gatehouse_io sent(Sent outcome);
+  gatehouse_io buffer(std::span<const gatehouse_text> pieces, std::size_t total);
+  bool send_line(gatehouse_level level, std::string_view line, const gatehouse_place* place);
   gatehouse_io send_pieces(std::span<const gatehouse_text> pieces);
   gatehouse_io copy_file(int fd, std::int64_t offset, std::int64_t length);
   void garbage(const char* reason);
@@ -95,7 +100,7 @@ class Session {
   const std::int64_t taken_us_ = base::wall_clock_us();
   const Micros taken_ = base::now();
   SessionBuffers& buffers_;
-  std::string& output_;
+  Outbox& outbox_;
   FrameDecoder decoder_;
   std::span<const std::byte> input_;  // received, not decoded yet
   std::span<const std::byte> body_;   // decoded, not read by the application yet
@@ -125,9 +130,9 @@ Session::Session(const SessionContext& context, std::uint32_t request, int chann
       channel_(channel),
       timeout_(spec_.socket_timeout > 0 ? spec_.socket_timeout : context.launch->default_timeout),
       buffers_(*buffers),
-      output_(buffers->output()),
+      outbox_(buffers->outbox()),
       decoder_(wire::Sender::kChild, request) {
-  output_.clear();
+  outbox_.begin(channel, request);
 }
 
 // Peeks, so that all of the first part stays in the channel until the application is entered. Of a part larger
@@ -207,9 +212,10 @@ gatehouse_io Session::entered() {
   first_frame_due_ = true;
   if (body_on_demand_) return GATEHOUSE_OK;
   // The channel is empty this way but for log lines; if those fill it, read_body sends what is left of it.
-  wire::append_frame_header({FrameType::kStarted, 0, 0, request_}, &output_);
-  const ssize_t sent = wire::send_now(channel_, base::as_bytes(output_));
-  if (sent > 0) output_.erase(0, static_cast<std::size_t>(sent));
+  std::string& output = outbox_.frames();
+  wire::append_frame_header({FrameType::kStarted, 0, 0, request_}, &output);
+  const ssize_t sent = wire::send_now(channel_, base::as_bytes(output));
+  if (sent > 0) output.erase(0, static_cast<std::size_t>(sent));
   return GATEHOUSE_OK;
 }
 
@@ -221,7 +227,7 @@ bool Session::is_withdrawn() const {
 }
 
 void Session::decline() {
-  wire::append_frame_header({FrameType::kDeclined, 0, 0, request_}, &output_);
+  wire::append_frame_header({FrameType::kDeclined, 0, 0, request_}, &outbox_.frames());
   if (!gone_) flush();
 }
 
@@ -297,8 +303,9 @@ std::int64_t Session::read_body_file(void* into, std::size_t size) {
 // Body bytes go straight to where they are wanted, and the next frame's header comes along with the last of
 // them: one system call a frame. 0: only bytes of a header came.
 std::int64_t Session::receive_body(void* into, std::size_t size) {
-  if (std::exchange(body_on_demand_, false)) wire::append_frame_header({FrameType::kStarted, 0, 0, request_}, &output_);
-  if (!output_.empty() && flush() != GATEHOUSE_OK) return read_failed("httpd closed the channel");
+  std::string& output = outbox_.frames();
+  if (std::exchange(body_on_demand_, false)) wire::append_frame_header({FrameType::kStarted, 0, 0, request_}, &output);
+  if (!output.empty() && flush() != GATEHOUSE_OK) return read_failed("httpd closed the channel");
   if (std::exchange(first_frame_due_, false)) return receive_first_frame() ? 0 : -1;
   const std::size_t left = std::min<std::size_t>(decoder_.body_left(), size);
   iovec pieces[] = {{into, left}, {after_body_.data(), left == decoder_.body_left() ? wire::kFrameHeaderSize : 0}};
@@ -320,7 +327,7 @@ std::int64_t Session::read_failed(const char* error) {
 }
 
 gatehouse_io Session::sent(Sent outcome) {
-  output_.clear();
+  outbox_.clear();
   if (outcome == Sent::kAll) return GATEHOUSE_OK;
   if (outcome == Sent::kTimeout) {
     base::log(Message::kClientTooSlow,
@@ -363,11 +370,12 @@ gatehouse_io Session::send_head(const gatehouse_response_head& head) {
     if (is_too_long(header)) return refuse_header(header);
     response.headers.push_back({view(header.name), view(header.value)});
   }
-  const std::size_t start = output_.size();
-  wire::append_response_head(response, request_, &output_);
-  if (output_.size() - start - wire::kFrameHeaderSize <= wire::kMaxResponseHead && head.header_count <= wire::kMaxPairs)
+  std::string& output = outbox_.frames();
+  const std::size_t start = output.size();
+  wire::append_response_head(response, request_, &output);
+  if (output.size() - start - wire::kFrameHeaderSize <= wire::kMaxResponseHead && head.header_count <= wire::kMaxPairs)
     return GATEHOUSE_OK;
-  output_.resize(start);
+  output.resize(start);
   base::Error error{Message::kResponseHeadTooLarge, 0,
                     "the response has too many or too large headers: " + wire::text_of_sizes(response.headers) +
                         "; at most " + std::to_string(wire::kMaxPairs) + " of " +
@@ -379,18 +387,30 @@ gatehouse_io Session::send_body(std::span<const gatehouse_text> pieces, gatehous
   if (gone_) return GATEHOUSE_GONE;
   std::size_t total = 0;
   for (const gatehouse_text& piece : pieces) total += piece.size;
-  if (how == GATEHOUSE_BUFFER) {
-    if (total == 0) return GATEHOUSE_OK;
-    if (total > kOutputLimit || output_.size() + wire::kFrameHeaderSize + total > kOutputLimit) return GATEHOUSE_AGAIN;
-    wire::append_frame_header({FrameType::kBody, 0, static_cast<std::uint32_t>(total), request_}, &output_);
-    for (const gatehouse_text& piece : pieces) output_.append(piece.data, piece.size);
-    return GATEHOUSE_OK;
+  switch (how) {
+    case GATEHOUSE_BUFFER:
+      return total == 0 ? GATEHOUSE_OK : buffer(pieces, total);
+    case GATEHOUSE_SOON:
+      return outbox_.hold(pieces, total) ? GATEHOUSE_OK : GATEHOUSE_AGAIN;
+    case GATEHOUSE_FLUSH:
+      break;
   }
   return total == 0 ? flush() : send_pieces(pieces);
 }
 
-// One frame and one system call for as many pieces as fit; what waits in output_ goes in front.
+// What is held has to go soon, and what is buffered may wait.
+gatehouse_io Session::buffer(std::span<const gatehouse_text> pieces, std::size_t total) {
+  if (outbox_.take_back()) return GATEHOUSE_AGAIN;
+  std::string& output = outbox_.frames();
+  if (total > kOutputLimit || output.size() + wire::kFrameHeaderSize + total > kOutputLimit) return GATEHOUSE_AGAIN;
+  wire::append_frame_header({FrameType::kBody, 0, static_cast<std::uint32_t>(total), request_}, &output);
+  for (const gatehouse_text& piece : pieces) output.append(piece.data, piece.size);
+  return GATEHOUSE_OK;
+}
+
+// One frame and one system call for as many pieces as fit; what waits goes in front.
 gatehouse_io Session::send_pieces(std::span<const gatehouse_text> pieces) {
+  std::string& output = outbox_.frames();
   std::size_t offset = 0;  // in the first piece
   while (!pieces.empty()) {
     iovec parts[kPiecesPerFrame + 1];
@@ -408,8 +428,8 @@ gatehouse_io Session::send_pieces(std::span<const gatehouse_text> pieces) {
       }
     }
     if (size == 0) continue;
-    wire::append_frame_header({FrameType::kBody, 0, static_cast<std::uint32_t>(size), request_}, &output_);
-    parts[0] = {output_.data(), output_.size()};
+    wire::append_frame_header({FrameType::kBody, 0, static_cast<std::uint32_t>(size), request_}, &output);
+    parts[0] = {output.data(), output.size()};
     if (sent(wire::send_all(channel_, std::span(parts, count), timeout_)) != GATEHOUSE_OK) return GATEHOUSE_GONE;
   }
   return GATEHOUSE_OK;
@@ -419,12 +439,13 @@ gatehouse_io Session::send_file(int fd, std::int64_t offset, std::int64_t length
   if (gone_) return GATEHOUSE_GONE;
   if (length <= 0) return GATEHOUSE_OK;
   // The kernel hands the descriptor over with the first buffer of a send, so head and FILE must fit into one.
-  if (output_.size() + kFileFrameSize > wire::kOneBuffer && flush() != GATEHOUSE_OK) return GATEHOUSE_GONE;
-  const std::size_t before = output_.size();
-  wire::append_file({static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length)}, request_, &output_);
-  const Sent outcome = wire::send_descriptor(channel_, base::as_bytes(output_), fd, timeout_);
+  std::string& output = outbox_.frames();
+  if (output.size() + kFileFrameSize > wire::kOneBuffer && flush() != GATEHOUSE_OK) return GATEHOUSE_GONE;
+  const std::size_t before = output.size();
+  wire::append_file({static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length)}, request_, &output);
+  const Sent outcome = wire::send_descriptor(channel_, base::as_bytes(output), fd, timeout_);
   if (outcome != Sent::kGone || errno != ETOOMANYREFS) return sent(outcome);
-  output_.resize(before);
+  output.resize(before);
   return copy_file(fd, offset, length);
 }
 
@@ -451,29 +472,33 @@ gatehouse_io Session::copy_file(int fd, std::int64_t offset, std::int64_t length
 // At once, ahead of a response that waits: the line must not be lost when the process dies. Never waits; what
 // the channel does not take goes to the error log from here.
 void Session::log(gatehouse_level level, std::string_view line, const gatehouse_place* place) {
-  if (!gone_) {
-    std::string frame;
-    wire::LogLine log = {static_cast<base::Level>(level), line};
-    if (place != nullptr) log.file = view(place->file), log.line = place->line;
-    wire::append_log(log, request_, &frame);
-    const ssize_t size = wire::send_now(channel_, base::as_bytes(frame));
-    if (size > 0) {
-      output_.insert(0, frame, static_cast<std::size_t>(size));
-      return;
-    }
-  }
-  base::write_to_stderr(nullptr, static_cast<base::Level>(level), line);
+  const bool was_held = outbox_.take_back();
+  const bool is_taken = !gone_ && !outbox_.is_cut() && send_line(level, line, place);
+  if (was_held) outbox_.hold_again();
+  if (!is_taken) base::write_to_stderr(nullptr, static_cast<base::Level>(level), line);
+}
+
+bool Session::send_line(gatehouse_level level, std::string_view line, const gatehouse_place* place) {
+  std::string frame;
+  wire::LogLine log = {static_cast<base::Level>(level), line};
+  if (place != nullptr) log.file = view(place->file), log.line = place->line;
+  wire::append_log(log, request_, &frame);
+  const ssize_t size = wire::send_now(channel_, base::as_bytes(frame));
+  if (size <= 0) return false;
+  outbox_.put_rest(std::string_view(frame).substr(static_cast<std::size_t>(size)));
+  return true;
 }
 
 gatehouse_io Session::send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers) {
   if (gone_) return GATEHOUSE_GONE;
   wire::InterimHead interim{static_cast<std::uint16_t>(status), {}};
   for (const gatehouse_pair& header : headers) interim.headers.push_back({view(header.name), view(header.value)});
-  const std::size_t start = output_.size();
-  wire::append_interim(interim, request_, &output_);
-  if (output_.size() - start - wire::kFrameHeaderSize <= wire::kMaxResponseHead && headers.size() <= wire::kMaxPairs)
+  std::string& output = outbox_.frames();
+  const std::size_t start = output.size();
+  wire::append_interim(interim, request_, &output);
+  if (output.size() - start - wire::kFrameHeaderSize <= wire::kMaxResponseHead && headers.size() <= wire::kMaxPairs)
     return flush();
-  output_.resize(start);
+  output.resize(start);
   log(GATEHOUSE_LOG_ERROR,
       base::text_of({Message::kResponseHeadTooLarge, 0, "early hints are too large; none are sent"}));
   return GATEHOUSE_OK;
@@ -579,7 +604,7 @@ void Session::handle(gatehouse_outcome* outcome) {
 
 // What the functions gave, which precedes the end.
 wire::End Session::answers(const gatehouse_outcome& outcome) {
-  if (outcome.result == GATEHOUSE_COMPLETE && function_call_->append_answers(request_, &output_))
+  if (outcome.result == GATEHOUSE_COMPLETE && function_call_->append_answers(request_, &outbox_.frames()))
     return {GATEHOUSE_COMPLETE, 0};
   if (outcome.result == GATEHOUSE_COMPLETE)
     log(GATEHOUSE_LOG_ERROR, base::text_of(base::Error{Message::kAnswersTooLarge, 0,
@@ -605,7 +630,7 @@ Served Session::end(const gatehouse_outcome& outcome) {
     end.free = static_cast<std::uint16_t>(std::min<std::size_t>(context_.intake->waiting() + 1, UINT16_MAX));
     end.taken_us = static_cast<std::uint32_t>(std::min<std::int64_t>((base::now() - taken_).count(), UINT32_MAX));
   }
-  wire::append_end(end, request_, is_kept ? wire::kKept : 0, &output_);
+  wire::append_end(end, request_, is_kept ? wire::kKept : 0, &outbox_.frames());
   return flush() == GATEHOUSE_OK && is_kept ? Served::kKept : Served::kDone;
 }
 
@@ -664,7 +689,7 @@ void SessionBuffers::shrink() {
     input_.reset();
     capacity_ = 0;
   }
-  if (output_.capacity() > kKeptMemory) output_ = std::string();
+  outbox_.shrink(kKeptMemory);
 }
 
 namespace {

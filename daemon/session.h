@@ -11,6 +11,7 @@
 
 #include "base/posix.h"
 #include "daemon/intake.h"
+#include "daemon/outbox.h"
 #include "daemon/slots.h"
 #include "daemon/watchdog.h"
 #include "wire/group_spec.h"
@@ -44,17 +45,18 @@ struct SessionContext {
 // A thread's memory from one request to the next. Grows to what a request needs; shrinks after large ones.
 class SessionBuffers {
  public:
+  // outbox: what it sends by; must outlive the buffers.
+  explicit SessionBuffers(Outbox& outbox) : outbox_(outbox) {}
   // At least size bytes for what arrives; the first kept bytes stay.
   std::byte* input(std::size_t size, std::size_t kept = 0);
   std::size_t input_capacity() const { return capacity_; }
-  // Response frames that wait for the next send.
-  std::string& output() { return output_; }
+  Outbox& outbox() { return outbox_; }
   void shrink();
 
  private:
   std::unique_ptr<std::byte[]> input_;
   std::size_t capacity_ = 0;
-  std::string output_;
+  Outbox& outbox_;
 };
 
 enum class Served {

@@ -24,6 +24,7 @@
 #include "daemon/imports.h"
 #include "daemon/intake.h"
 #include "daemon/log_filter.h"
+#include "daemon/outbox.h"
 #include "daemon/policy.h"
 #include "daemon/privileges.h"
 #include "daemon/resources.h"
@@ -70,7 +71,8 @@ bool runs_side_by_side(const wire::Launch& launch) {
 
 class Worker final : public ChangedCode {
  public:
-  explicit Worker(const WorkerInheritance& inheritance) : born_(inheritance), threads_(inheritance.slots.size()) {}
+  explicit Worker(const WorkerInheritance& inheritance)
+      : born_(inheritance), threads_(inheritance.slots.size()), courier_(threads_.size()) {}
   [[noreturn]] void run();
   // Any thread that serves.
   bool may_serve(const wire::RequestHead& head) override;
@@ -113,6 +115,7 @@ class Worker final : public ChangedCode {
   std::optional<SignalPipe> signals_;
   base::UniqueFd wake_;  // eventfd: leave() was called, or the last thread has ended
   std::vector<Thread> threads_;
+  Courier courier_;
   std::atomic<std::size_t> running_ = 0;
   std::atomic<bool> leaving_ = false;
   std::atomic<Reason> reason_ = Reason::kShutdown;
@@ -215,7 +218,7 @@ void Worker::serve(Thread& thread) {
                                this,
                                &progress_};
   KeptChannels& kept = intake_->kept();
-  SessionBuffers buffers;
+  SessionBuffers buffers(courier_.box(thread.index));
   wire::Ticket ticket;
   int channel = -1;
   Served served = Served::kDone;
@@ -468,6 +471,7 @@ void Worker::on_application_fork(void* argument) noexcept {
   worker.is_application_child_.store(true);
   restore_default_signals();
   worker.intake_->close_after_fork();
+  worker.courier_.forget();
   // Numbers that a request uses stay taken, so that what the child opens cannot be mistaken for them.
   for (Thread& thread : worker.threads_) {
     const int channel = thread.channel.load(std::memory_order_acquire);

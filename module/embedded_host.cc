@@ -64,6 +64,7 @@ gatehouse_io on_send_head(void* request, const gatehouse_response_head* head) no
 }
 
 gatehouse_io on_send_body(void* request, const gatehouse_text* pieces, size_t count, gatehouse_send how) noexcept {
+  if (how == GATEHOUSE_SOON) return GATEHOUSE_AGAIN;
   ResponseWriter& writer = *call_of(request).writer;
   if (how == GATEHOUSE_BUFFER) {
     std::size_t size = writer.buffered();

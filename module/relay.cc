@@ -307,7 +307,6 @@ void Relay::send_body(std::size_t size) {
 Relay::Flow Relay::receive(Wait wait) {
   int flags = wait == Wait::kInCall ? 0 : MSG_DONTWAIT;
   silent_ = true;
-  if (wait == Wait::kInCall && reader_.body_left() < kDirectBody) gathering_.before();
   for (bool dry = false; !dry; flags = MSG_DONTWAIT) {
     const bool direct = reader_.body_left() >= kDirectBody;
     if ((direct ? receive_body(flags, &dry) : receive_frames(flags, &dry)) == Flow::kOver) return Flow::kOver;
@@ -324,7 +323,6 @@ Relay::Flow Relay::receive_frames(int flags, bool* dry) {
   const ssize_t size = base::receive_with_fd(channel_.get(), buffer, &file, flags);
   if (size <= 0) return on_nothing(size, dry);
   silent_ = false;
-  if ((flags & MSG_DONTWAIT) == 0) gathering_.after(static_cast<std::size_t>(size));
   // The kernel ends a read where a descriptor came, so more may be there.
   *dry = static_cast<std::size_t>(size) < sizeof buffer && !file.valid();
   progress();

@@ -17,7 +17,6 @@
 #include "module/brigade.h"
 #include "module/client_watch.h"
 #include "module/delivery.h"
-#include "module/gathering.h"
 #include "module/httpd_api.h"
 #include "module/interruption.h"
 #include "module/kept_channels.h"
@@ -144,7 +143,6 @@ class Relay {
   Delivery delivery_;
   ResponseReader reader_;
   ClientWatch client_;
-  Gathering gathering_;
   base::Deadline deadline_ = base::Deadline::never();         // of the worker
   base::Deadline client_deadline_ = base::Deadline::never();  // while the client is behind
   base::Deadline body_deadline_ = base::Deadline::never();    // while the worker wants its body

@@ -174,9 +174,7 @@ void Response::set_content_length(std::int64_t length) {
 }
 
 bool Response::pass(Attached& attached, std::span<const gatehouse_text> pieces, gatehouse_send how) {
-  gatehouse_io io = GATEHOUSE_AGAIN;
-  if (how == GATEHOUSE_BUFFER)
-    io = request_.calls().send_body(request_.context(), pieces.data(), pieces.size(), GATEHOUSE_BUFFER);
+  gatehouse_io io = request_.calls().send_body(request_.context(), pieces.data(), pieces.size(), how);
   RequestMeter* meter = request_.meter();
   if (io == GATEHOUSE_AGAIN) {
     Detach detach(attached, request_.gil_wait());
@@ -195,7 +193,7 @@ bool Response::write(Attached& attached, std::string_view block) {
   const std::size_t size = state_.accept(block.size());
   if (size == 0) return true;
   const gatehouse_text piece = text(block.substr(0, size));
-  return pass(attached, {&piece, 1}, GATEHOUSE_FLUSH);
+  return pass(attached, {&piece, 1}, GATEHOUSE_SOON);
 }
 
 bool Response::send_all(Attached& attached, std::span<const gatehouse_text> blocks) {

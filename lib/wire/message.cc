@@ -123,6 +123,11 @@ void append_frame_header(const FrameHeader& header, std::string* out) {
   put_header(writer, header);
 }
 
+void set_frame_header(const FrameHeader& header, char* at) {
+  ByteFiller filler(at);
+  put_header(filler, header);
+}
+
 void append_request_head(const RequestHead& head, std::uint32_t request, std::uint8_t flags, std::string* out) {
   const auto put = [&](auto& writer) {
     writer.u32(head.first_part_size);

@@ -137,5 +137,7 @@ bool decode_file(std::span<const std::byte> payload, FileRange* out);
 
 // A frame without or with an opaque payload.
 void append_frame_header(const FrameHeader& header, std::string* out);
+// Over kFrameHeaderSize bytes that are there.
+void set_frame_header(const FrameHeader& header, char* at);
 
 }  // namespace wire

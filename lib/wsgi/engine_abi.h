@@ -211,13 +211,16 @@ struct gatehouse_response_head {
 
 enum gatehouse_io {
   GATEHOUSE_OK = 0,
-  GATEHOUSE_AGAIN = 1, /* BUFFER only: nothing was taken, call again with FLUSH and without the GIL */
+  GATEHOUSE_AGAIN = 1, /* BUFFER and SOON: nothing was taken, call again with FLUSH and without the GIL */
   GATEHOUSE_GONE = -1  /* the client, or the way to it, is gone; the host knows why */
 };
 
 enum gatehouse_send {
   GATEHOUSE_BUFFER = 0, /* with the GIL: take a copy or answer AGAIN; never block, never a system call that waits */
-  GATEHOUSE_FLUSH = 1   /* without the GIL: hand it on to the client now, may block; size may be 0 */
+  GATEHOUSE_FLUSH = 1,  /* without the GIL: hand it on to the client now, may block; size may be 0 */
+  /* With the GIL: take a copy that is on its way soon whatever the application does next, or answer AGAIN; never
+   * block. */
+  GATEHOUSE_SOON = 2
 };
 
 /* One request's callbacks. Called only from the thread in handle() (wsgi.input and write() used by an

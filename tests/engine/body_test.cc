@@ -63,6 +63,14 @@ TEST(Body, a_block_that_the_host_cannot_buffer_is_flushed) {
   LONGS_EQUAL(1, reply.count("flush"));
 }
 
+TEST(Body, a_block_of_an_iterator_that_goes_soon_needs_no_flush) {
+  site.sends_soon = true;
+  const Reply reply = answer("start_response('200 OK', [])\nreturn iter([b'a', b'b'])");
+  STRCMP_EQUAL("ab", reply.body.c_str());
+  LONGS_EQUAL(2, reply.count("soon"));
+  LONGS_EQUAL(0, reply.count("flush"));
+}
+
 TEST(Body, a_list_of_many_blocks_is_gathered) {
   const Reply reply = answer("start_response('200 OK', [])\nreturn [b'%03d' % i for i in range(200)]");
   LONGS_EQUAL(600, reply.body.size());

@@ -109,7 +109,8 @@ gatehouse_io on_send_head(void* request, const gatehouse_response_head* head) {
 gatehouse_io on_send_body(void* request, const gatehouse_text* pieces, std::size_t count, gatehouse_send how) {
   Exchange* exchange = exchange_of(request);
   Inside inside(exchange);
-  exchange->reply.steps.push_back(how == GATEHOUSE_BUFFER ? "buffer" : "flush");
+  if (how == GATEHOUSE_SOON && !exchange->site.sends_soon) return GATEHOUSE_AGAIN;
+  exchange->reply.steps.push_back(how == GATEHOUSE_BUFFER ? "buffer" : how == GATEHOUSE_SOON ? "soon" : "flush");
   if (how == GATEHOUSE_BUFFER && !exchange->site.buffers) return GATEHOUSE_AGAIN;
   if (how == GATEHOUSE_FLUSH && exchange->site.before_flush) exchange->site.before_flush();
   if (exchange->sends++ == exchange->site.gone_at_send) return GATEHOUSE_GONE;

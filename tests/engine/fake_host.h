@@ -101,9 +101,10 @@ class Site {
   std::vector<std::pair<std::string, std::string>> environ = {{"REQUEST_METHOD", "GET"}, {"PATH_INFO", "/x"}};
   std::int64_t content_length = 0;
   std::vector<std::string> body_pieces;
-  std::string read_error;  // not empty: the read after the last piece fails with it
-  bool buffers = true;     // false: BUFFER is answered with AGAIN
-  int gone_at_send = -1;   // the nth send_body or send_file (from 0) finds the client gone
+  std::string read_error;   // not empty: the read after the last piece fails with it
+  bool buffers = true;      // false: BUFFER is answered with AGAIN
+  bool sends_soon = false;  // false: SOON is
+  int gone_at_send = -1;    // the nth send_body or send_file (from 0) finds the client gone
   bool gone_at_head = false;
   bool sends_files = true;
   bool client_gone = false;  // what client_gone answers

@@ -14,6 +14,20 @@ def test_a_block_arrives_while_the_application_works_on_the_next(lasting, tmp_di
         assert connection.rest() == b'\r\n6\r\nsecond\r\n0\r\n\r\n'
 
 
+def test_blocks_right_behind_each_other_arrive_while_the_application_waits(lasting, tmp_directory):
+    with lasting.server.connect() as connection:
+        connection.send(format_request('GET', lasting.path(f'quick_pieces?{tmp_directory}'), {'Connection': 'close'}))
+        read_head(connection.stream)
+        expected = b''.join(b'%02d,' % number for number in range(100))
+        received = b''
+        while len(received) < len(expected):
+            received += connection.stream.read(int(connection.stream.readline(), 16))
+            assert connection.stream.readline() == b'\r\n'
+        assert received == expected
+        (tmp_directory / 'go').touch()
+        assert connection.rest() == b'3\r\nend\r\n0\r\n\r\n'
+
+
 def test_a_client_that_reads_late_gets_a_large_body_whole(lasting):
     with lasting.server.connect() as connection:
         connection.send(format_request('GET', lasting.path('input_ignored?20000000')))

@@ -107,6 +107,7 @@ TEST_GROUP(Session) {
   gatehouse_engine_table engine{};
   wire::Launch launch;
   gatehoused::ThreadSlot slot{};
+  gatehoused::Courier* courier = nullptr;
   gatehoused::SessionBuffers* buffers = nullptr;
   UniqueFd child, worker;
   wire::Ticket ticket;
@@ -117,7 +118,8 @@ TEST_GROUP(Session) {
     engine.handle = on_handle;
     launch.spec.name = "shop";
     ticket.request = kRequest;
-    buffers = new gatehoused::SessionBuffers;
+    courier = new gatehoused::Courier(1);
+    buffers = new gatehoused::SessionBuffers(courier->box(0));
     logged = &lines;
     base::set_log_sink(keep_line, nullptr);
     open_channel();
@@ -125,6 +127,7 @@ TEST_GROUP(Session) {
   void teardown() override {
     base::set_log_sink(nullptr, nullptr);
     delete buffers;
+    delete courier;
   }
   void open_channel() {
     auto ends = base::socket_pair(SOCK_STREAM);
@@ -575,6 +578,36 @@ TEST(Session, BufferTakesUpTo64KilobytesAndThenAsksForAFlush) {
     LONGS_EQUAL(GATEHOUSE_OK, host.body(""));
   });
   heard_is("HEAD 200; BODY 40000; BODY 40000; END 0 200; eof");
+}
+
+TEST(Session, PiecesRightBehindEachOtherAreOnTheirWaySoon) {
+  say(first_part(frame(FrameType::kBodyEnd)));
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    const Host host{request};
+    host.enter();
+    host.head();
+    for (int i = 0; i < gatehoused::Gathering::kRow; ++i) {
+      LONGS_EQUAL(GATEHOUSE_AGAIN, host.body("a", GATEHOUSE_SOON));
+      LONGS_EQUAL(GATEHOUSE_OK, host.body("a", GATEHOUSE_FLUSH));
+    }
+    LONGS_EQUAL(GATEHOUSE_OK, host.body("b", GATEHOUSE_SOON));
+    host.log("printed meanwhile");
+    std::string bytes(12 + 20 + 13 + 13 + 13, '\0');
+    LONGS_EQUAL(bytes.size(), recv(child.get(), bytes.data(), bytes.size(), MSG_WAITALL | MSG_PEEK));
+  });
+  STRCMP_CONTAINS("END 0 200; eof", heard().c_str());
+}
+
+TEST(Session, WhatIsHeldIsNotBuffered) {
+  say(first_part(frame(FrameType::kBodyEnd)));
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    const Host host{request};
+    host.enter();
+    host.head();
+    while (host.body("a", GATEHOUSE_SOON) != GATEHOUSE_OK) LONGS_EQUAL(GATEHOUSE_OK, host.body("a", GATEHOUSE_FLUSH));
+    if (host.body("b") == GATEHOUSE_AGAIN) LONGS_EQUAL(GATEHOUSE_OK, host.body("b", GATEHOUSE_FLUSH));
+  });
+  STRCMP_CONTAINS("BODY b; END 0 200; eof", heard().c_str());
 }
 
 TEST(Session, AFlushSendsWhatWaits) {
