@@ -5,6 +5,7 @@
  * usage: echo_server SOCKET
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -50,6 +51,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: echo_server SOCKET\n");
     return 2;
   }
+  signal(SIGPIPE, SIG_IGN); /* a client that leaves in the middle costs its own connection only */
   strcpy(address.sun_path, argv[1]);
   fill_pattern(pattern, sizeof pattern);
   unlink(argv[1]);

@@ -174,10 +174,17 @@ static int connect_echo_server(void) {
   return fd;
 }
 
-/* Sends the head and the first bytes, then the rest of the client's body; reads the answer into
- * `answer`. One kept socket per thread; a failure closes it and costs this request only. */
-static int round_trip(request_rec* r, uint32_t upload_bytes, char* answer, uint32_t answer_bytes) {
-  static __thread int kept = -1;
+/* One kept socket per thread; a failure closes it and costs this request only. */
+static __thread int kept = -1;
+
+static int lose_socket(void) {
+  close(kept);
+  kept = -1;
+  return HTTP_BAD_GATEWAY;
+}
+
+/* Sends the head and the first bytes, then the rest of the client's body. */
+static int ask(request_rec* r, uint32_t upload_bytes, uint32_t answer_bytes) {
   static const char head[kHeadBytes];
   round_trip_head lengths = {kHeadBytes + upload_bytes, answer_bytes};
   struct iovec parts[2] = {{&lengths, sizeof lengths}, {(void*)head, kHeadBytes}};
@@ -191,10 +198,35 @@ static int round_trip(request_rec* r, uint32_t upload_bytes, char* answer, uint3
     ok = got > 0 && write_all(kept, block, (size_t)got);
     sent += ok ? (uint32_t)got : 0;
   }
-  if (ok && read_all(kept, answer, answer_bytes)) return OK;
-  close(kept);
-  kept = -1;
-  return HTTP_BAD_GATEWAY;
+  return ok ? OK : lose_socket();
+}
+
+static int round_trip(request_rec* r, uint32_t upload_bytes, char* answer, uint32_t answer_bytes) {
+  const int status = ask(r, upload_bytes, answer_bytes);
+  if (status != OK) return status;
+  return read_all(kept, answer, answer_bytes) ? OK : lose_socket();
+}
+
+/* Block by block, as they come. */
+static int memory_over_socket(request_rec* r) {
+  apr_bucket_alloc_t* allocator = r->connection->bucket_alloc;
+  apr_bucket_brigade* brigade = apr_brigade_create(r->pool, allocator);
+  int status = ask(r, 0, kPatternBytes);
+  set_plain(r, kPatternBytes);
+  for (size_t left = kPatternBytes; status == OK && left > 0;) {
+    char* block = malloc(kBlock);
+    const ssize_t got = block != NULL ? read(kept, block, left < kBlock ? left : kBlock) : -1;
+    if (got <= 0) {
+      free(block);
+      return lose_socket();
+    }
+    left -= (size_t)got;
+    APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_heap_create(block, (apr_size_t)got, free, allocator));
+    if (ap_pass_brigade(r->output_filters, brigade) != APR_SUCCESS) status = AP_FILTER_ERROR;
+    apr_brigade_cleanup(brigade);
+    if (status != OK) lose_socket();
+  }
+  return status;
 }
 
 static int answer_over_socket(request_rec* r, uint32_t length) {
@@ -228,7 +260,7 @@ static const job jobs[] = {
     {"/environ", environ_json, NULL},
     {"/upload1k", upload, upload_over_socket},
     {"/upload1m", upload, upload_over_socket},
-    {"/memory10m", memory10m, NULL},
+    {"/memory10m", memory10m, memory_over_socket},
     {"/stream100", stream100, NULL},
     {"/sleep20", sleep20, NULL},
     {"/cpu2", cpu2, NULL},
