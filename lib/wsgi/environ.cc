@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wsgi/environ.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "wsgi/header_rules.h"
 
@@ -91,12 +93,6 @@ std::string_view collapse_slashes(std::string_view path, Arena& arena) {
   return {out, size};
 }
 
-EnvironList::EnvironList(Arena& arena) : arena_(arena) {
-  entries_.reserve(kUsualEntries);
-  marks_.reserve(kUsualEntries);
-  slots_.resize(2 * kUsualEntries);
-}
-
 void EnvironList::add_configured(std::string_view name, std::string_view value) {
   if (!is_reserved(name)) put(name, value, Origin::kConfigured);
 }
@@ -107,51 +103,59 @@ void EnvironList::add_header(std::string_view header, std::string_view value, co
 }
 
 void EnvironList::remove(const EnvironName& name) {
-  const Slot gone = slots_[locate(name)];
+  std::size_t at = locate(name);
+  const Slot gone = std::exchange(slots_[at], 0);
   if (gone == 0) return;
-  entries_.erase(entries_.begin() + (gone - 1));
-  marks_.erase(marks_.begin() + (gone - 1));
-  place_slots(slots_.size());
+  std::copy(&entry_of(gone) + 1, &entries_[count_], &entry_of(gone));
+  --count_;
+  for (Slot& slot : slots_)
+    if (slot > gone) slot -= 4;
+  // Those behind it may stand there because its slot was taken.
+  const std::size_t mask = slots_.size() - 1;
+  for (at = (at + 1) & mask; slots_[at] != 0; at = (at + 1) & mask) place(std::exchange(slots_[at], 0));
 }
 
 std::string_view EnvironList::find(const EnvironName& name) const {
   const Slot slot = slots_[locate(name)];
-  return slot == 0 ? std::string_view() : view_of(entries_[slot - 1].value);
+  return slot == 0 ? std::string_view() : view_of(entry_of(slot).value);
 }
-
-std::span<const gatehouse_pair> EnvironList::pairs() { return entries_; }
 
 std::size_t EnvironList::locate(const EnvironName& name) const {
   const std::size_t mask = slots_.size() - 1;
-  for (std::size_t i = name.hash() & mask;; i = (i + 1) & mask) {
-    const Slot slot = slots_[i];
-    if (slot == 0) return i;
-    if (marks_[slot - 1].hash == name.hash() && view_of(entries_[slot - 1].name) == name.text()) return i;
-  }
+  for (std::size_t at = name.hash() & mask;; at = (at + 1) & mask)
+    if (slots_[at] == 0 || view_of(entry_of(slots_[at]).name) == name.text()) return at;
 }
 
 void EnvironList::put(const EnvironName& name, std::string_view value, Origin origin) {
-  Slot& slot = slots_[locate(name)];
-  if (slot != 0) {
-    Origin& before = marks_[slot - 1].origin;
-    if (before > origin) return;
-    before = origin;
-    entries_[slot - 1].value = text_of(value);
+  std::size_t at = name.hash() & (slots_.size() - 1);
+  if (slots_[at] != 0) [[unlikely]]
+    at = locate(name);  // most find theirs free
+  Slot& slot = slots_[at];
+  const auto rank = static_cast<Slot>(origin);
+  if (slot != 0) [[unlikely]] {
+    if (slot % 4 > rank) return;
+    slot = slot / 4 * 4 + rank;
+    entry_of(slot).value = text_of(value);
     return;
   }
-  entries_.push_back({text_of(name.text()), text_of(value)});
-  marks_.push_back({name.hash(), origin});
-  slot = static_cast<Slot>(entries_.size());
-  if (entries_.size() * 2 > slots_.size()) place_slots(slots_.size() * 2);
+  entries_[count_++] = {text_of(name.text()), text_of(value)};
+  slot = static_cast<Slot>(4 * count_) + rank;
+  if (count_ == entries_.size()) [[unlikely]]
+    grow();
 }
 
-void EnvironList::place_slots(std::size_t count) {
-  slots_.assign(count, 0);
-  for (Slot entry = 1; entry <= marks_.size(); ++entry) {
-    std::size_t i = marks_[entry - 1].hash & (count - 1);
-    while (slots_[i] != 0) i = (i + 1) & (count - 1);
-    slots_[i] = entry;
-  }
+void EnvironList::place(Slot slot) { slots_[locate(view_of(entry_of(slot).name))] = slot; }
+
+void EnvironList::grow() {
+  std::vector<gatehouse_pair> entries(2 * count_);
+  std::copy(entries_.begin(), entries_.end(), entries.begin());
+  more_entries_ = std::move(entries);
+  entries_ = more_entries_;
+  const std::vector<Slot> before(slots_.begin(), slots_.end());
+  more_slots_.assign(2 * before.size(), 0);
+  slots_ = more_slots_;
+  for (const Slot slot : before)
+    if (slot != 0) place(slot);
 }
 
 bool is_https_value(std::string_view value) { return value == "1" || equal_ignoring_case(value, "on"); }

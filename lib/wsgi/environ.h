@@ -8,7 +8,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory_resource>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -57,7 +56,9 @@ std::string_view collapse_slashes(std::string_view path, Arena& arena);
 // are dropped: nobody can forge them. Texts are not copied: they must live as long as the list's user.
 class EnvironList {
  public:
-  explicit EnvironList(Arena& arena);
+  explicit EnvironList(Arena& arena) : arena_(arena) {}
+  EnvironList(const EnvironList&) = delete;
+  EnvironList& operator=(const EnvironList&) = delete;
 
   void add_configured(std::string_view name, std::string_view value);  // subprocess environment
   void add_header(std::string_view header, std::string_view value, const EnvironRules& rules);
@@ -66,31 +67,29 @@ class EnvironList {
   // The value or an empty view with data() == nullptr.
   std::string_view find(const EnvironName& name) const;
   // The entries, ready for the engine; valid until the next change.
-  std::span<const gatehouse_pair> pairs();
+  std::span<const gatehouse_pair> pairs() const { return entries_.first(count_); }
   Arena& arena() { return arena_; }
 
  private:
   enum class Origin : std::uint8_t { kConfigured, kHeader, kComputed };  // each wins over those before
-  struct Mark {
-    std::uint32_t hash;
-    Origin origin;
-  };
-  using Slot = std::uint32_t;  // 1 + index of an entry; 0: free
+  using Slot = std::uint32_t;  // 4 * (1 + index of an entry) + its origin; 0: free
   static constexpr std::size_t kUsualEntries = 64;
-  static constexpr std::size_t kUsualMemory =
-      kUsualEntries * (sizeof(gatehouse_pair) + sizeof(Mark) + 2 * sizeof(Slot));
 
   void put(const EnvironName& name, std::string_view value, Origin origin);
+  gatehouse_pair& entry_of(Slot slot) const { return entries_[slot / 4 - 1]; }
   // Index of the slot of that name, or of the free one where it belongs.
   std::size_t locate(const EnvironName& name) const;
-  void place_slots(std::size_t count);
+  void place(Slot slot);
+  void grow();
 
   Arena& arena_;
-  alignas(gatehouse_pair) std::array<std::byte, kUsualMemory> first_memory_;
-  std::pmr::monotonic_buffer_resource memory_{first_memory_.data(), first_memory_.size()};
-  std::pmr::vector<gatehouse_pair> entries_{&memory_};
-  std::pmr::vector<Mark> marks_{&memory_};  // of the entries
-  std::pmr::vector<Slot> slots_{&memory_};  // open addressing; a power of two, at most half full
+  std::size_t count_ = 0;  // of the entries; there is room for one more
+  std::array<gatehouse_pair, kUsualEntries> usual_entries_;
+  std::array<Slot, 2 * kUsualEntries> usual_slots_{};
+  std::vector<gatehouse_pair> more_entries_;
+  std::vector<Slot> more_slots_;
+  std::span<gatehouse_pair> entries_{usual_entries_};
+  std::span<Slot> slots_{usual_slots_};  // open addressing; a power of two, twice as many as entries
 };
 
 // HTTPS as the scheme flag: "on" in any case, or "1".
