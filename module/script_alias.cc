@@ -61,7 +61,7 @@ int translate_by_alias(request_rec* r) {
   return DECLINED;
 }
 
-bool is_module(const request_rec* r) { return is_aliased(r) && wsgi::names_module(view_of(r->filename)); }
+bool is_module(const request_rec* r) { return wsgi::names_module(view_of(r->filename)) && is_aliased(r); }
 
 int keep_module_from_storage(request_rec* r) { return is_module(r) ? OK : DECLINED; }
 
