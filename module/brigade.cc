@@ -212,12 +212,7 @@ void ResponseWriter::add_header(std::string_view name, std::string_view value) {
     ap_set_content_type(r_, pool_copy(r_->pool, value));
     return;
   }
-  if (is(name, "content-length")) {
-    const char* const length = pool_copy(r_->pool, value);
-    apr_table_setn(r_->headers_out, "Content-Length", length);
-    r_->clength = std::strtoll(length, nullptr, 10);
-    return;
-  }
+  if (is(name, "content-length")) return;  // set_content_length() is told as well
   if (wsgi::is_local_redirect(static_cast<std::uint32_t>(r_->status), name, value))
     location_ = pool_copy(r_->pool, value);
   // httpd keeps the one table for all statuses, the other for its own error page as well: a 401 needs its challenge.

@@ -71,7 +71,7 @@ class ResponseWriter {
   void set_status(std::uint32_t status, std::string_view reason);
   // One header, in the application's order, names repeated as it repeated them. Checked already (header_rules.h).
   void add_header(std::string_view name, std::string_view value);
-  // When the application gave none and the host knows.
+  // The application's, whose header is taken for this one; or the host's, when it gave none and the host knows.
   void set_content_length(std::int64_t length);
   bool has_head() const { return has_head_; }
 
