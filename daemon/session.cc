@@ -33,6 +33,7 @@ using wire::Sent;
 constexpr std::size_t kInputSize = 96u << 10;    // a first part that is as large as usual ones get
 constexpr std::size_t kOutputLimit = 64u << 10;  // what BUFFER may leave waiting
 constexpr std::size_t kKeptMemory = 256u << 10;
+constexpr std::size_t kKeptPairs = 1000;
 constexpr std::size_t kPiecesPerFrame = 63;
 constexpr std::size_t kFileFrameSize = wire::kFrameHeaderSize + 16;
 constexpr const char* kBodyTimeout = "nothing of it arrived within socket-timeout";
@@ -173,7 +174,7 @@ bool Session::read_first_part(std::size_t peeked) {
 
 bool Session::decode_head() {
   const FrameDecoder::Step step = decoder_.next(&input_);
-  if (step == FrameDecoder::Step::kFrame && wire::decode_request_head(decoder_.payload(), &head_)) {
+  if (step == FrameDecoder::Step::kFrame && wire::decode_request_head(decoder_.payload(), &buffers_.pairs(), &head_)) {
     more_body_ = (decoder_.header().flags & wire::kMoreBody) != 0;
     body_on_demand_ = (decoder_.header().flags & wire::kOnDemand) != 0;
     return true;
@@ -569,8 +570,8 @@ void Session::handle(gatehouse_outcome* outcome) {
   target.application_group = text(head_.application_group);
   target.script_mtime_us = head_.script_mtime_us;
 
-  std::vector<gatehouse_pair> environ;
-  environ.reserve(head_.environ.size());
+  std::vector<gatehouse_pair>& environ = buffers_.environ();
+  environ.clear();
   for (const wire::Pair& pair : head_.environ) environ.push_back({text(pair.name), text(pair.value)});
 
   gatehouse_request request{};
@@ -690,6 +691,10 @@ void SessionBuffers::shrink() {
     capacity_ = 0;
   }
   outbox_.shrink(kKeptMemory);
+  if (pairs_.capacity() > kKeptPairs) {
+    pairs_ = std::vector<wire::Pair>();
+    environ_ = std::vector<gatehouse_pair>();
+  }
 }
 
 namespace {

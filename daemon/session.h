@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/posix.h"
 #include "daemon/intake.h"
@@ -51,12 +52,17 @@ class SessionBuffers {
   std::byte* input(std::size_t size, std::size_t kept = 0);
   std::size_t input_capacity() const { return capacity_; }
   Outbox& outbox() { return outbox_; }
+  // A request's environ, as it is decoded and as an engine takes it.
+  std::vector<wire::Pair>& pairs() { return pairs_; }
+  std::vector<gatehouse_pair>& environ() { return environ_; }
   void shrink();
 
  private:
   std::unique_ptr<std::byte[]> input_;
   std::size_t capacity_ = 0;
   Outbox& outbox_;
+  std::vector<wire::Pair> pairs_;
+  std::vector<gatehouse_pair> environ_;
 };
 
 enum class Served {

@@ -374,7 +374,42 @@ bool Forwarding::unavailable(Message message, const std::string& what) {
   return fail(HTTP_SERVICE_UNAVAILABLE);
 }
 
+std::string_view summary_of(const request_rec* r) {
+  std::string text;
+  text.reserve(256);
+  text.append(r->method).append(" ").append(r->uri);
+  if (r->log_id != nullptr) text.append(" [").append(r->log_id).append("]");
+  const std::string line = base::escape_line(text, 256);
+  return {pool_copy(r->pool, line), line.size()};
+}
+
+std::span<const wire::Pair> wire_pairs(apr_pool_t* pool, std::span<const gatehouse_pair> pairs) {
+  auto* const copies = static_cast<wire::Pair*>(apr_palloc(pool, pairs.size() * sizeof(wire::Pair)));
+  std::transform(pairs.begin(), pairs.end(), copies, [](const gatehouse_pair& pair) -> wire::Pair {
+    return {{pair.name.data, pair.name.size}, {pair.value.data, pair.value.size}};
+  });
+  return {copies, pairs.size()};
+}
+
 }  // namespace
+
+wire::RequestHead head_of(request_rec* r, const Target& target, const wsgi::EnvironList& environ, std::uint32_t flags) {
+  wire::RequestHead head;
+  head.target_flags = target.flags;
+  const int level = ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX);
+  head.request_flags = wire::with_notes(flags, {static_cast<std::uint32_t>(level), 0, 0});
+  head.script_mtime_us = target.script_mtime_us;
+  head.request_start_us = r->request_time;
+  head.queue_start_us = base::wall_clock_us();
+  head.submitted_us = base::now().count();
+  head.script = target.script;
+  head.callable = target.callable;
+  head.application_group = target.application_group;
+  head.interpreter = target.interpreter;
+  head.summary = summary_of(r);
+  head.environ = wire_pairs(r->pool, environ.pairs());
+  return head;
+}
 
 int forward_to_daemon(request_rec* r, const DaemonRequest& request, BodyReader* body, ResponseWriter* writer) {
   const wire::GroupSpec& spec = request.group->spec;

@@ -8,6 +8,7 @@
 #include "module/brigade.h"
 #include "module/config.h"
 #include "module/httpd_api.h"
+#include "module/request_facts.h"
 #include "wire/message.h"
 
 namespace httpd {
@@ -26,6 +27,9 @@ struct DaemonRequest {
   BodyFirst body_first;                    // how much of the body is read before
   std::vector<Answer>* answers = nullptr;  // head->call: where they go, one for each function; no response is made
 };
+
+// What a worker is told of a request, from its target and its environ; of its pool. Still to be told: content_length.
+wire::RequestHead head_of(request_rec* r, const Target& target, const wsgi::EnvironList& environ, std::uint32_t flags);
 
 // Sends the request to the group and its response to the client. Unstarted requests of a worker that dies are
 // sent again. Returns what a handler returns: OK when a response was made (also one that was cut off visibly),

@@ -110,18 +110,17 @@ int check_owner(request_rec* r, const DaemonGroup& group) {
 }
 
 // With chroot= the group sees file names without its root; it does not see what lies elsewhere.
-int enter_chroot(request_rec* r, const std::string& root, wire::RequestHead* head) {
+int enter_chroot(request_rec* r, const std::string& root, Target* target, wsgi::EnvironList* environ) {
   if (root.empty()) return OK;
-  head->script = path_inside(root, head->script);
-  if (head->script.empty()) {
+  target->script = path_inside(root, target->script);
+  if (target->script.empty()) {
     log_request(r, Message::kScriptOutside, "script %s does not lie below %s, the root directory of its process group",
                 r->filename, root.c_str());
     return HTTP_BAD_GATEWAY;
   }
-  for (wire::Pair& pair : head->environ)
-    if (pair.name == "SCRIPT_FILENAME" || pair.name == "DOCUMENT_ROOT") pair.value = path_inside(root, pair.value);
-  std::erase_if(head->environ,
-                [](const wire::Pair& pair) { return pair.name == "DOCUMENT_ROOT" && pair.value.empty(); });
+  environ->add_computed("SCRIPT_FILENAME", path_inside(root, environ->find("SCRIPT_FILENAME")));
+  environ->add_computed("DOCUMENT_ROOT", path_inside(root, environ->find("DOCUMENT_ROOT")));
+  if (environ->find("DOCUMENT_ROOT").empty()) environ->remove("DOCUMENT_ROOT");
   return OK;
 }
 
@@ -134,32 +133,14 @@ BodyFirst body_first(request_rec* r, const RequestFacts& facts) {
   return facts.content_length < 0 ? BodyFirst::kBegun : BodyFirst::kBuffer;
 }
 
-int serve_by_daemon(request_rec* r, const Target& target, RequestFacts* facts, BodyReader* body,
-                    ResponseWriter* writer) {
+int serve_by_daemon(request_rec* r, Target target, RequestFacts* facts, BodyReader* body, ResponseWriter* writer) {
   if (const int status = check_owner(r, *target.group); status != OK) return status;
-  wire::RequestHead head;
-  head.target_flags = target.flags;
+  if (const int status = enter_chroot(r, target.group->spec.chroot, &target, &facts->environ); status != OK)
+    return status;
   std::uint32_t flags = facts->flags;
   if (directory_config(r).ignore_activity == Switch::kOn) flags |= wire::kIgnoreActivity;
-  head.request_flags = wire::with_notes(
-      flags, {static_cast<std::uint32_t>(ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX)), 0, 0});
+  wire::RequestHead head = head_of(r, target, facts->environ, flags);
   head.content_length = facts->content_length;
-  head.script_mtime_us = target.script_mtime_us;
-  head.request_start_us = facts->request_start_us;
-  head.queue_start_us = base::wall_clock_us();
-  head.submitted_us = base::now().count();
-  head.script = target.script;
-  head.callable = target.callable;
-  head.application_group = target.application_group;
-  head.interpreter = target.interpreter;
-  const std::string summary = base::escape_line(
-      apr_pstrcat(r->pool, r->method, " ", r->uri, " [", r->log_id != nullptr ? r->log_id : "-", "]", nullptr), 256);
-  head.summary = summary;
-  const auto pairs = facts->environ.pairs();
-  head.environ.reserve(pairs.size());
-  for (const gatehouse_pair& pair : pairs)
-    head.environ.push_back({{pair.name.data, pair.name.size}, {pair.value.data, pair.value.size}});
-  if (const int status = enter_chroot(r, target.group->spec.chroot, &head); status != OK) return status;
   return forward_to_daemon(r, {target.group, &head, body_first(r, *facts)}, body, writer);
 }
 

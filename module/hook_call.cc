@@ -123,20 +123,7 @@ std::vector<wire::Pair> ssl_variables(request_rec* r) {
 }
 
 HookResult call_daemon(request_rec* r, const HookCall& call, const Target& target, std::vector<Answer>* answers) {
-  wire::RequestHead head;
-  head.target_flags = target.flags;
-  const int level = ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX);
-  head.request_flags = wire::with_notes(https_flag(r), {static_cast<std::uint32_t>(level), 0, 0});
-  head.request_start_us = r->request_time;
-  head.queue_start_us = base::wall_clock_us();
-  head.submitted_us = base::now().count();
-  head.script = target.script;
-  head.application_group = target.application_group;
-  head.interpreter = target.interpreter;
-  const std::string summary = base::escape_line(apr_pstrcat(r->pool, r->method, " ", r->uri, nullptr), 256);
-  head.summary = summary;
-  for (const gatehouse_pair& pair : call.environ->pairs())
-    head.environ.push_back({{pair.name.data, pair.name.size}, {pair.value.data, pair.value.size}});
+  wire::RequestHead head = head_of(r, target, *call.environ, https_flag(r));
   wire::Call& of_functions = head.call.emplace();
   of_functions.flags = call.flags;
   of_functions.functions.assign(call.functions.begin(), call.functions.end());

@@ -26,7 +26,7 @@ void put_text(auto& writer, std::string_view text) {
 
 std::string_view get_text(ByteReader& reader) { return reader.text(reader.u32()); }
 
-void put_pairs(auto& writer, const std::vector<Pair>& pairs) {
+void put_pairs(auto& writer, std::span<const Pair> pairs) {
   writer.u32(static_cast<std::uint32_t>(pairs.size()));
   for (const Pair& pair : pairs) {
     put_text(writer, pair.name);
@@ -200,7 +200,7 @@ std::uint32_t peek_first_part_size(std::span<const std::byte> bytes) {
   return size >= header.length + kFrameHeaderSize && size <= kMaxFirstPart ? size : 0;
 }
 
-bool decode_request_head(std::span<const std::byte> payload, RequestHead* out) {
+bool decode_request_head(std::span<const std::byte> payload, std::vector<Pair>* pairs, RequestHead* out) {
   ByteReader reader(payload);
   RequestHead head;
   head.first_part_size = reader.u32();
@@ -217,7 +217,8 @@ bool decode_request_head(std::span<const std::byte> payload, RequestHead* out) {
   head.interpreter = get_text(reader);
   head.summary = get_text(reader);
   if (head.summary.size() > kMaxSummary || head.content_length < -1) return false;
-  if (!get_pairs(reader, &head.environ)) return false;
+  if (!get_pairs(reader, pairs)) return false;
+  head.environ = *pairs;
   if (reader.remaining() != 0 && !get_call(reader, &head.call.emplace())) return false;
   if (reader.remaining() != 0) return false;
   *out = std::move(head);

@@ -58,7 +58,7 @@ struct RequestHead {
   std::string_view application_group;
   std::string_view interpreter;  // "" = the main interpreter; else the application group
   std::string_view summary;      // "GET /path [id]" for lines about this request, escaped, at most 256 bytes
-  std::vector<Pair> environ;
+  std::span<const Pair> environ;
   std::optional<Call> call;
 };
 
@@ -67,7 +67,8 @@ void append_request_head(const RequestHead& head, std::uint32_t request, std::ui
 void set_first_part_size(std::string* first_part, std::size_t head_at, std::uint32_t size);
 // The size of the first part from the first bytes of a channel (frame header + 4), 0 if they are no request head.
 std::uint32_t peek_first_part_size(std::span<const std::byte> bytes);
-bool decode_request_head(std::span<const std::byte> payload, RequestHead* out);
+// pairs: memory for out's environ.
+bool decode_request_head(std::span<const std::byte> payload, std::vector<Pair>* pairs, RequestHead* out);
 
 // What a worker is told of a request's way, in the upper half of RequestHead::request_flags: the lower one is
 // GATEHOUSE_HTTPS and its like. Counts end at 63.

@@ -26,7 +26,7 @@ void same(Bytes payload, const std::string& frame) {
   require(std::memcmp(frame.data() + wire::kFrameHeaderSize, payload.data(), payload.size()) == 0);
 }
 
-void within(Bytes payload, const std::vector<wire::Pair>& pairs) {
+void within(Bytes payload, std::span<const wire::Pair> pairs) {
   require(pairs.size() <= wire::kMaxPairs);
   const auto* begin = reinterpret_cast<const char*>(payload.data());
   for (const wire::Pair& pair : pairs)
@@ -44,7 +44,8 @@ void try_ticket(Bytes payload) {
 
 void try_request_head(Bytes payload) {
   wire::RequestHead head;
-  if (!wire::decode_request_head(payload, &head)) return;
+  std::vector<wire::Pair> pairs;
+  if (!wire::decode_request_head(payload, &pairs, &head)) return;
   within(payload, head.environ);
   std::string frame;
   wire::append_request_head(head, 1, 0, &frame);

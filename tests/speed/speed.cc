@@ -66,7 +66,9 @@ std::string request_bytes() {
   head.application_group = "example.org|/";
   head.summary = "GET /path [id]";
   static const std::vector<std::pair<std::string, std::string>> environ = usual_environ();
-  for (const auto& [name, value] : environ) head.environ.push_back({name, value});
+  std::vector<wire::Pair> pairs;
+  for (const auto& [name, value] : environ) pairs.push_back({name, value});
+  head.environ = pairs;
   std::string bytes;
   wire::append_request_head(head, 7, 0, &bytes);
   wire::append_frame_header({wire::FrameType::kBodyEnd, 0, 0, 7}, &bytes);
@@ -103,9 +105,10 @@ void request_frames() {
   const std::string bytes = request_bytes();
   std::span<const std::byte> input = base::as_bytes(bytes);
   wire::FrameDecoder decoder(wire::Sender::kChild, 7);
+  static std::vector<wire::Pair> pairs;  // as a worker's thread keeps it
   wire::RequestHead head;
   require(decoder.next(&input) == wire::FrameDecoder::Step::kFrame, "no head");
-  require(wire::decode_request_head(decoder.payload(), &head), "a malformed head");
+  require(wire::decode_request_head(decoder.payload(), &pairs, &head), "a malformed head");
   require(decoder.next(&input) == wire::FrameDecoder::Step::kFrame && decoder.is_over(), "no end of the body");
 }
 

@@ -153,7 +153,8 @@ base::UniqueFd RunningGroup::send(std::string_view script, std::string_view quer
   head.callable = "application";
   head.summary = summary;
   head.target_flags = GATEHOUSE_RELOAD | GATEHOUSE_DECLINE_STALE;
-  head.environ = {{"QUERY_STRING", query}};
+  const wire::Pair variable{"QUERY_STRING", query};
+  head.environ = {&variable, 1};
   std::string first;
   wire::append_request_head(head, request, 0, &first);
   wire::set_first_part_size(&first, 0, static_cast<std::uint32_t>(first.size()));

@@ -95,7 +95,8 @@ std::string first_part(std::string_view after_head, std::uint8_t flags = 0, std:
   head.application_group = "group";
   head.interpreter = "sub";
   head.summary = "GET /path";
-  head.environ = {{"NAME", variable}};
+  const wire::Pair pair{"NAME", variable};
+  head.environ = {&pair, 1};
   std::string out;
   wire::append_request_head(head, kRequest, flags, &out);
   out.append(after_head);
@@ -513,6 +514,16 @@ TEST(Session, AFirstPartLargerThanTheSocketLeavesItsLastByte) {
   });
   LONGS_EQUAL(1, calls);
   CHECK_TRUE(buffers->input_capacity() < large.size());
+}
+
+TEST(Session, MemoryIsKeptForUsualEnvironsOnly) {
+  buffers->pairs().reserve(100);
+  buffers->shrink();
+  CHECK_TRUE(buffers->pairs().capacity() >= 100);
+  buffers->pairs().reserve(5'000);
+  buffers->environ().reserve(5'000);
+  buffers->shrink();
+  LONGS_EQUAL(0, buffers->pairs().capacity() + buffers->environ().capacity());
 }
 
 TEST(Session, AFirstPartThatComesByteByByteIsWhole) {
