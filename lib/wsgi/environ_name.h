@@ -37,13 +37,16 @@ class EnvironName {
     return hash ^ (hash >> 32);
   }
 
+  // The upper bits of a product depend on all of its factors, the lower ones, which choose a slot, on their lower ones.
+  static constexpr std::uint32_t fold(Word hash) { return __builtin_bswap32(static_cast<std::uint32_t>(hash)); }
+
   static constexpr std::uint32_t hash_of(std::string_view name) {
     constexpr std::size_t kWord = sizeof(Word);
     Word hash = name.size();
-    if (name.size() < kWord) return static_cast<std::uint32_t>(mix(hash, first_bytes(name.data(), name.size())));
+    if (name.size() < kWord) return fold(mix(hash, first_bytes(name.data(), name.size())));
     for (std::size_t i = 0; i + kWord < name.size(); i += kWord) hash = mix(hash, first_bytes(name.data() + i, kWord));
     // The last word may overlap the one before: a copy of constant size is one load.
-    return static_cast<std::uint32_t>(mix(hash, first_bytes(name.data() + name.size() - kWord, kWord)));
+    return fold(mix(hash, first_bytes(name.data() + name.size() - kWord, kWord)));
   }
 
   std::string_view text_;

@@ -2,6 +2,7 @@
 #include "wsgi/environ.h"
 
 #include <list>
+#include <set>
 #include <string>
 
 #include <CppUTest/TestHarness.h>
@@ -248,6 +249,13 @@ TEST(Environ, NamesThatDifferInOneByteStayApart) {
   }
   CHECK_EQUAL(names.size(), list.pairs().size());
   for (const std::string& name : names) CHECK_TRUE(list.find(std::string_view(name)) == name);
+}
+
+TEST(Environ, NumberedNamesSpread) {
+  std::set<std::uint32_t> slots;
+  for (int i = 10; i < 74; ++i)
+    slots.insert(wsgi::EnvironName(std::string_view("HTTP_X_FIELD_" + std::to_string(i))).hash() % 128);
+  CHECK_TRUE(slots.size() > 40);
 }
 
 TEST(Environ, HttpsIsOnInAnyCaseOrOne) {
