@@ -8,7 +8,7 @@
 
 namespace wire {
 
-// The protocol as a table: a frame that matches no row is garbage.
+// The protocol as a table: a frame that matches no row is garbage. The rows of most requests stand first.
 struct FrameDecoder::Rule {
   Sender sender;
   FrameType type;
@@ -20,9 +20,12 @@ struct FrameDecoder::Rule {
 
 constexpr FrameDecoder::Rule FrameDecoder::kRules[] = {
     {Sender::kChild, FrameType::kRequestHead, kFirst, kInBody, kMoreBody | kOnDemand, 4, kMaxRequestHead},
+    {Sender::kChild, FrameType::kBodyEnd, kInBody, kOver, 0, 0, 0},
+    {Sender::kWorker, FrameType::kResponseHead, kFirst | kRunning, kInBody, 0, 18, kMaxResponseHead},
+    {Sender::kWorker, FrameType::kBody, kInBody, kInBody, 0, 1, kMaxBodyFrame},
+    {Sender::kWorker, FrameType::kEnd, kFirst | kRunning | kInBody, kOver, kKept, 11, 11},
     {Sender::kChild, FrameType::kBody, kInBody, kInBody, 0, 1, kMaxBodyFrame},
     {Sender::kChild, FrameType::kFile, kInBody, kInBody, 0, 16, 16},
-    {Sender::kChild, FrameType::kBodyEnd, kInBody, kOver, 0, 0, 0},
     {Sender::kWorker, FrameType::kLog, kFirst, kFirst, 0, kMinLog, kMaxLog},
     {Sender::kWorker, FrameType::kLog, kRunning, kRunning, 0, kMinLog, kMaxLog},
     {Sender::kWorker, FrameType::kLog, kInBody, kInBody, 0, kMinLog, kMaxLog},
@@ -30,11 +33,8 @@ constexpr FrameDecoder::Rule FrameDecoder::kRules[] = {
     {Sender::kWorker, FrameType::kStarted, kInBody, kInBody, 0, 0, 0},
     {Sender::kWorker, FrameType::kDeclined, kFirst, kOver, 0, 0, 0},
     {Sender::kWorker, FrameType::kInterim, kFirst | kRunning, kRunning, 0, 6, kMaxResponseHead},
-    {Sender::kWorker, FrameType::kResponseHead, kFirst | kRunning, kInBody, 0, 18, kMaxResponseHead},
-    {Sender::kWorker, FrameType::kBody, kInBody, kInBody, 0, 1, kMaxBodyFrame},
     {Sender::kWorker, FrameType::kFile, kInBody, kInBody, 0, 16, 16},
     {Sender::kWorker, FrameType::kAnswers, kFirst | kRunning, kRunning, 0, 4, kMaxAnswers},
-    {Sender::kWorker, FrameType::kEnd, kFirst | kRunning | kInBody, kOver, kKept, 11, 11},
 };
 
 bool decode_frame_header(std::span<const std::byte> bytes, FrameHeader* out) {
