@@ -8,6 +8,7 @@
 
 #include "base/posix.h"
 #include "python/interpreter.h"
+#include "python/runtime.h"
 
 namespace python {
 namespace {
@@ -35,6 +36,15 @@ PyThreadState* state_for(Interpreter& interpreter) {
   return state;
 }
 
+template <typename Wait>
+void measure(GilWait* wait, const Wait& do_wait) {
+  if (wait == nullptr) return do_wait();
+  const base::Micros start = base::now();
+  do_wait();
+  wait->us += (base::now() - start).count();
+  ++wait->count;
+}
+
 }  // namespace
 
 void find_state_of_extensions(Attached&) {
@@ -56,14 +66,20 @@ void attach_state(PyThreadState* state) {
   PyEval_RestoreThread(state);
 }
 
-Attach::Attach(Interpreter& interpreter, GilWait* wait) { Detach::restore(state_for(interpreter), wait); }
+Attach::Attach(Interpreter& interpreter, GilWait* wait) {
+  PyThreadState* const state = state_for(interpreter);
+  measure(wait, [&] {
+    // In a process that the application forked, the queue may be what another thread had of it at that moment.
+    if (kIsFreeThreaded || Runtime::get().is_application_child()) return attach_state(state);
+    interpreter.gil_queue().enter();
+    attach_state(state);
+    interpreter.gil_queue().leave();
+  });
+}
 
-void Detach::restore(PyThreadState* state, GilWait* wait) {
-  if (wait == nullptr) return attach_state(state);
-  const base::Micros start = base::now();
-  attach_state(state);
-  wait->us += (base::now() - start).count();
-  ++wait->count;
+// Does not queue: it is in the middle of a request.
+Detach::~Detach() {
+  measure(wait_, [this] { attach_state(state_); });
 }
 
 Attach::~Attach() { PyEval_SaveThread(); }

@@ -45,7 +45,7 @@ void attach_state(PyThreadState* state);
 // The same for a state that CPython has attached by itself.
 void note_attached(PyThreadState* state);
 
-// Holds the interpreter's GIL for a scope. Blocks until it is free. Not to be nested on one thread.
+// Holds the interpreter's GIL for a scope. Queues for it and blocks until it is free. Not to be nested on one thread.
 class Attach {
  public:
   // The wait is added to *wait, unless that is nullptr.
@@ -63,13 +63,11 @@ class Attach {
 class Detach {
  public:
   explicit Detach(Attached&, GilWait* wait = nullptr) : state_(PyEval_SaveThread()), wait_(wait) {}
-  ~Detach() { restore(state_, wait_); }
+  ~Detach();
   Detach(const Detach&) = delete;
   Detach& operator=(const Detach&) = delete;
 
  private:
-  friend class Attach;
-  static void restore(PyThreadState* state, GilWait* wait);
   PyThreadState* state_;
   GilWait* wait_;
 };

@@ -46,7 +46,7 @@ Gil gil_of(std::string_view name, const wsgi::InterpreterSettings& settings) {
 }  // namespace
 
 bool Interpreters::add_main(Attached& attached) {
-  main_ = std::make_unique<Interpreter>("", 0, wsgi::Lock::kShared, PyInterpreterState_Get());
+  main_ = std::make_unique<Interpreter>("", 0, wsgi::Lock::kShared, PyInterpreterState_Get(), nullptr);
   adopt_thread_state(*main_, PyThreadState_Get());
   return main_->objects.set_up(attached, settings_of(""));
 }
@@ -103,7 +103,8 @@ Interpreter* Interpreters::make(std::string_view name, int member) {
   const wsgi::Lock lock = gil == Gil::kShared ? wsgi::Lock::kShared
                           : member > 0        ? wsgi::Lock::kOfPool
                                               : wsgi::Lock::kOwn;
-  auto made = std::make_unique<Interpreter>(name, member, lock, PyThreadState_GetInterpreter(state));
+  auto made = std::make_unique<Interpreter>(name, member, lock, PyThreadState_GetInterpreter(state),
+                                            gil == Gil::kShared ? main_.get() : nullptr);
   if ((gil == Gil::kOwn && !load_extensions_in_main_first(attach.attached())) ||
       !made->objects.set_up(attach.attached(), settings)) {
     log_exception(attach.attached(), nullptr, Message::kInterpreter,

@@ -20,6 +20,7 @@
 #include "base/mutex.h"
 #include "python/attach.h"
 #include "python/environ_dict.h"
+#include "python/gil_queue.h"
 #include "python/module_state.h"
 #include "python/script.h"
 #include "wsgi/interpreter_rules.h"
@@ -29,9 +30,13 @@ namespace python {
 // One interpreter and everything of ours that lives in it. Its Python objects need its GIL.
 class Interpreter {
  public:
-  // member: which one of its name, from 1 in a pool; 0 outside of it.
-  Interpreter(std::string_view name, int member, wsgi::Lock lock, PyInterpreterState* state)
-      : name_(name), member_(member), lock_(lock), state_(state) {}
+  // member: which one of its name, from 1 in a pool; 0 outside of it. shares: whose GIL it has; nullptr: its own.
+  Interpreter(std::string_view name, int member, wsgi::Lock lock, PyInterpreterState* state, Interpreter* shares)
+      : name_(name),
+        member_(member),
+        lock_(lock),
+        state_(state),
+        gil_queue_(shares != nullptr ? shares->gil_queue_ : own_gil_queue_) {}
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
@@ -39,6 +44,8 @@ class Interpreter {
   bool is(std::string_view name, int member) const { return member == member_ && name == name_; }
   wsgi::Lock lock() const { return lock_; }
   PyInterpreterState* state() const { return state_; }
+  // Of its GIL.
+  GilQueue& gil_queue() { return gil_queue_; }
 
   // The names of environs. Where there is no GIL each thread that serves in the interpreter has its own: then none
   // waits for another.
@@ -58,6 +65,8 @@ class Interpreter {
   const int member_;
   const wsgi::Lock lock_;
   PyInterpreterState* const state_;
+  GilQueue own_gil_queue_;
+  GilQueue& gil_queue_;
 };
 
 // All interpreters of the process.

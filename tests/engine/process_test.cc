@@ -96,6 +96,10 @@ TEST(Process, the_child_of_an_applications_fork_is_told) {
   prints("application-fork", {"told\nchild told 1\n", "parent told 0\n"});
 }
 
+TEST(Process, the_child_of_an_applications_fork_waits_for_no_thread_of_its_parent) {
+  prints("application-fork-beside-a-queue", {"told\nchild answered\n", "parent 5\n"});
+}
+
 TEST(Process, a_signal_for_an_applications_child_reaches_no_handler_of_its_parent) {
   prints("signal-during-application-fork", {"ended by 15\nthe parent's handler\n"});
 }

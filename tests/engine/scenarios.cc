@@ -146,6 +146,43 @@ int application_fork(const std::string&) {
 }
 
 // A signal for the child comes before the host has taken its handler back there.
+// The same while other threads wait for the GIL, and more of them for a place to do so: none of these is in the child.
+int application_fork_beside_a_queue(const std::string&) {
+  Site site;
+  if (start(ordinary()) != 0) return 1;
+  site.application(
+      "import ctypes, os, sys\n"
+      "if 'forks' not in environ:\n"
+      "    start_response('200 OK', [])\n"
+      "    return [b'answered']\n"
+      "sys.setswitchinterval(60)  # nobody asks for the GIL\n"
+      "ctypes.PyDLL(None).usleep(500000)\n"
+      "pid = os.fork()\nif pid: os.waitpid(pid, 0)\nelse: raise SystemExit\n"
+      "start_response('200 OK', [])\nreturn [b'']");
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> waiting;
+  for (int i = 0; i < 5; ++i)
+    waiting.emplace_back([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      Site mine;
+      mine.use_script_of(site);
+      if (mine.get().body == "answered") ++answered;
+      engine().end_thread();
+    });
+  site.environ.push_back({"forks", "1"});
+  const bool is_parent = site.get().result == GATEHOUSE_COMPLETE;
+  site.environ.pop_back();
+  if (!is_parent) {
+    alarm(10);  // or hang
+    std::printf("child %s\n", site.get().body.c_str());
+    std::fflush(stdout);
+    _exit(0);
+  }
+  for (std::thread& thread : waiting) thread.join();
+  std::printf("parent %d\n", answered.load());
+  return 0;
+}
+
 void on_signalled_fork(void*) {
   raise(SIGTERM);
   signal(SIGTERM, SIG_DFL);
@@ -469,6 +506,7 @@ const std::map<std::string, std::function<int(const std::string&)>>& scenarios()
       {"settings", settings},
       {"environment", environment},
       {"application-fork", application_fork},
+      {"application-fork-beside-a-queue", application_fork_beside_a_queue},
       {"application-fork-beside-interpreters", application_fork_beside_interpreters},
       {"signal-during-application-fork", signal_during_application_fork},
       {"stacks-of-hung", stacks_of_hung},
