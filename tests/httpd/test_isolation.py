@@ -11,6 +11,7 @@ import pytest
 from clients import at_once
 from raw_http import Closed, format_request
 
+APPS = ('echo_body', 'echo_pieces')
 # GATEHOUSE_ISOLATION_ROUNDS=130000 makes it a million requests a mode, by hand.
 ROUNDS = int(os.environ.get('GATEHOUSE_ISOLATION_ROUNDS', 600))
 
@@ -33,7 +34,7 @@ def polite(site, prefix, client):
         with site.connect() as connection, contextlib.suppress(Closed):
             while number < ROUNDS:
                 body = token(client, number, sizes.choice([0, 100, 5000, 70_000]))
-                foreign += connection.request('POST', prefix + 'echo_body', body=body).body != body
+                foreign += connection.request('POST', prefix + sizes.choice(APPS), body=body).body != body
                 number += 1
     return foreign
 
@@ -42,7 +43,7 @@ def rude(site, prefix, client):
     """Leaves in the middle: of sending, of waiting, of receiving; by a close or by a reset."""
     choice = random.Random(client)
     for number in range(ROUNDS):
-        request = format_request('POST', prefix + 'echo_body', body=token(client, number, 200_000))
+        request = format_request('POST', prefix + choice.choice(APPS), body=token(client, number, 200_000))
         with site.connect() as connection:
             connection.send(request[:choice.randrange(len(request) + 1)])
             if choice.random() < 0.5:
