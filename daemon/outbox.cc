@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/bytes.h"
 #include "wire/channel.h"
@@ -17,11 +16,10 @@ namespace gatehoused {
 using base::Micros;
 
 void Outbox::begin(int channel, std::uint32_t request) {
-  take_back();
+  clear();
   channel_ = channel;
   request_ = request;
   gathering_ = Gathering();
-  clear();
 }
 
 bool Outbox::take_back() {
