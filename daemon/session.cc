@@ -109,6 +109,7 @@ class Session {
   bool first_frame_due_ = false;  // behind the first part: a descriptor may come with it
   base::UniqueFd body_file_;      // of FILE
   wire::FileRange body_range_;    // of it, not read by the application yet
+  bool body_is_piped_ = false;    // it is a pipe
   std::byte* unread_ = nullptr;   // peeked bytes of the first part, still in the channel
   std::size_t unread_size_ = 0;
   wire::RequestHead head_;
@@ -286,13 +287,17 @@ bool Session::receive_first_frame() {
   return true;
 }
 
-bool Session::open_body_file() { return body_file_.valid() && wire::decode_file(decoder_.payload(), &body_range_); }
+bool Session::open_body_file() {
+  body_is_piped_ = (decoder_.header().flags & wire::kPiped) != 0;
+  return body_file_.valid() && wire::decode_file(decoder_.payload(), &body_range_);
+}
 
 std::int64_t Session::read_body_file(void* into, std::size_t size) {
   const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size, body_range_.length));
   ssize_t count;
   do {
-    count = pread(body_file_.get(), into, wanted, static_cast<off_t>(body_range_.offset));
+    count = body_is_piped_ ? ::read(body_file_.get(), into, wanted)
+                           : pread(body_file_.get(), into, wanted, static_cast<off_t>(body_range_.offset));
   } while (count < 0 && errno == EINTR);
   if (count <= 0) return read_failed("httpd's temporary file cannot be read");
   body_range_.offset += static_cast<std::uint64_t>(count);
@@ -443,7 +448,7 @@ gatehouse_io Session::send_file(int fd, std::int64_t offset, std::int64_t length
   std::string& output = outbox_.frames();
   if (output.size() + kFileFrameSize > wire::kOneBuffer && flush() != GATEHOUSE_OK) return GATEHOUSE_GONE;
   const std::size_t before = output.size();
-  wire::append_file({static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length)}, request_, &output);
+  wire::append_file({static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length)}, 0, request_, &output);
   const Sent outcome = wire::send_descriptor(channel_, base::as_bytes(output), fd, timeout_);
   if (outcome != Sent::kGone || errno != ETOOMANYREFS) return sent(outcome);
   output.resize(before);

@@ -2,7 +2,9 @@
 #include "module/body_buffers.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -12,7 +14,9 @@ using base::Micros;
 using base::MutexLock;
 
 BodyBuffers::Buffer& BodyBuffers::Buffer::operator=(Buffer&& other) noexcept {
-  std::swap(fd_, other.fd_);
+  std::swap(pipe_to_read_, other.pipe_to_read_);
+  std::swap(pipe_to_write_, other.pipe_to_write_);
+  std::swap(memory_, other.memory_);
   std::swap(data_, other.data_);
   std::swap(since_, other.since_);
   return *this;
@@ -22,27 +26,45 @@ BodyBuffers::Buffer::~Buffer() {
   if (data_ != nullptr) munmap(data_, kSize);
 }
 
-BodyBuffers::Buffer BodyBuffers::take() {
-  Buffer buffer;
-  {
-    const MutexLock lock(mutex_);
-    if (!idle_.empty()) {
-      buffer = std::move(idle_.back());
-      idle_.pop_back();
-      return buffer;
-    }
-  }
-  buffer.fd_ = base::UniqueFd(memfd_create("gatehouse-body", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+bool BodyBuffers::Buffer::open_pipe() {
+  if (pipe_to_read_.valid()) return true;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return false;
+  base::UniqueFd to_read(ends[0]), to_write(ends[1]);
+  if (fcntl(to_write.get(), F_SETPIPE_SZ, kSlots * static_cast<int>(sysconf(_SC_PAGESIZE))) < 0) return false;
+  pipe_to_read_ = std::move(to_read);
+  pipe_to_write_ = std::move(to_write);
+  return true;
+}
+
+bool BodyBuffers::Buffer::open_memory() {
+  if (data_ != nullptr) return true;
+  memory_ = base::UniqueFd(memfd_create("gatehouse-body", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-  if (!buffer.fd_.valid() || ftruncate(buffer.fd_.get(), kSize) != 0 ||
-      fcntl(buffer.fd_.get(), F_ADD_SEALS, kSeals) != 0)
-    return {};
-  void* const memory = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, buffer.fd_.get(), 0);
-  if (memory != MAP_FAILED) buffer.data_ = static_cast<char*>(memory);
+  if (!memory_.valid() || ftruncate(memory_.get(), kSize) != 0 || fcntl(memory_.get(), F_ADD_SEALS, kSeals) != 0)
+    return false;
+  void* const data = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
+  if (data != MAP_FAILED) data_ = static_cast<char*>(data);
+  return data_ != nullptr;
+}
+
+BodyBuffers::Buffer BodyBuffers::take() {
+  const MutexLock lock(mutex_);
+  Buffer buffer;
+  if (!idle_.empty()) {
+    buffer = std::move(idle_.back());
+    idle_.pop_back();
+  }
   return buffer;
 }
 
 bool BodyBuffers::put(Buffer buffer, Micros now) {
+  pollfd pipe = {buffer.pipe_to_read(), POLLIN, 0};
+  if (pipe.fd >= 0 && poll(&pipe, 1, 0) != 0) {
+    buffer.pipe_to_read_.reset();
+    buffer.pipe_to_write_.reset();
+  }
+  if (!buffer.is_open()) return false;
   buffer.since_ = now;
   const MutexLock lock(mutex_);
   if (idle_.size() == kMost) return false;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Memory for request bodies that go to a worker whole: written here, read there by its descriptor. It is used again for
-// the group's next body, since the kernel takes longer to find such memory than to fill it. Its size is sealed, so that
-// no worker can take it from under this process. A worker that keeps the descriptor might see later bodies; but these
-// belong to requests of the same group, whose processes are one user's. Any thread.
+// Where request bodies wait that go to a worker whole, by a descriptor: a pipe, into which the kernel moves what a
+// client sends without copying it, or memory. Both are used again for the group's next body, since the kernel takes
+// longer to find such memory than to fill it. The memory's size is sealed, so that no worker can take it from under
+// this process. A worker that keeps the descriptor might see later bodies; but these belong to requests of the same
+// group, whose processes are one user's. Any thread.
 
 #include <cstddef>
 #include <vector>
@@ -17,11 +18,14 @@ namespace httpd {
 class BodyBuffers {
  public:
   static constexpr std::size_t kSize = 1u << 20;
+  // Of a pipe, in pages. Each holds a piece of what came by the network, up to 32 KiB; and no more than as much of what
+  // is written. A user's pipes may have 16,384 in all (/proc/sys/fs/pipe-user-pages-soft).
+  static constexpr int kSlots = 64;
   // Idle ones that are kept.
   static constexpr std::size_t kMost = 32;
   static constexpr base::Micros kLongestRest = std::chrono::seconds(5);
 
-  // Of one request. Unmapped at its end, unless given back.
+  // Of one request. Gone at its end, unless given back.
   class Buffer {
    public:
     Buffer() = default;
@@ -29,20 +33,28 @@ class BodyBuffers {
     Buffer& operator=(Buffer&& other) noexcept;
     ~Buffer();
 
-    bool valid() const { return data_ != nullptr; }
-    char* data() const { return data_; }  // of kSize bytes
-    int descriptor() const { return fd_.get(); }
+    bool is_open() const { return data_ != nullptr || pipe_to_read_.valid(); }
+    // A pipe, empty, of which neither end waits. False: the kernel gives none.
+    bool open_pipe();
+    int pipe_to_read() const { return pipe_to_read_.get(); }
+    int pipe_to_write() const { return pipe_to_write_.get(); }
+    // Memory of kSize bytes. False: the kernel gives none.
+    bool open_memory();
+    char* data() const { return data_; }
+    int memory() const { return memory_.get(); }
 
    private:
     friend class BodyBuffers;
-    base::UniqueFd fd_;
+    base::UniqueFd pipe_to_read_, pipe_to_write_;
+    base::UniqueFd memory_;
     char* data_ = nullptr;
     base::Micros since_{};  // at rest
   };
 
-  // Invalid when the kernel gives none.
+  // One that was used before, or one that has nothing yet.
   Buffer take();
-  // No worker reads it any more. True: close_rested() is due after kLongestRest, and nobody has been told so yet.
+  // No worker reads it any more; a pipe that it has left something in is closed. True: close_rested() is due after
+  // kLongestRest, and nobody has been told so yet.
   bool put(Buffer buffer, base::Micros now);
   // As KeptChannels' (kept_channels.h).
   bool close_rested(base::Micros now);

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
 
 #include "module/config.h"
+#include "module/direct_input.h"
 #include "module/nonblocking_output.h"
 #include "wsgi/header_rules.h"
 
@@ -37,6 +39,16 @@ apr_file_t* adopt(base::UniqueFd fd, bool sendfile, apr_pool_t* pool) {
     return nullptr;
   }
   return file;
+}
+
+// As much of it as a pipe takes without waiting.
+ssize_t write_bucket(int pipe, apr_bucket* bucket) {
+  const char* data = nullptr;
+  apr_size_t length = 0;
+  if (apr_bucket_read(bucket, &data, &length, APR_BLOCK_READ) != APR_SUCCESS) return -1;
+  ssize_t written;
+  while ((written = write(pipe, data, length)) < 0 && errno == EINTR) continue;
+  return written;
 }
 
 // An error that httpd knows: any other it would answer as a 500.
@@ -142,6 +154,30 @@ ssize_t BodyReader::read(void* into, std::size_t size, apr_read_type_e how) {
         }
         std::memcpy(next + count, data, length);
         count += length;
+      }
+      apr_bucket_delete(bucket);
+    }
+  }
+  return static_cast<ssize_t>(count);
+}
+
+ssize_t BodyReader::read_into_pipe(int pipe, std::size_t size) {
+  if (error_ != nullptr) return -1;
+  std::size_t count = 0;
+  while (count == 0 && !ended_) {
+    if (const apr_status_t status = fetch(size, APR_BLOCK_READ); status != APR_SUCCESS) return fail(status);
+    while (!APR_BRIGADE_EMPTY(brigade_) && !ended_) {
+      apr_bucket* bucket = APR_BRIGADE_FIRST(brigade_);
+      if (APR_BUCKET_IS_EOS(bucket)) {
+        ended_ = true;
+      } else if (DirectInput::is_piped(bucket)) {
+        count += bucket->length;
+      } else if (!APR_BUCKET_IS_METADATA(bucket)) {
+        const ssize_t written = write_bucket(pipe, bucket);
+        if (written <= 0) return count > 0 ? static_cast<ssize_t>(count) : kNothing;
+        count += static_cast<std::size_t>(written);
+        if (static_cast<std::size_t>(written) < bucket->length)
+          apr_bucket_split(bucket, static_cast<apr_size_t>(written));
       }
       apr_bucket_delete(bucket);
     }

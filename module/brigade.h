@@ -30,6 +30,9 @@ class BodyReader {
   // The same without waiting: kNothing when nothing is there yet.
   static constexpr ssize_t kNothing = -2;
   ssize_t read_now(void* into, std::size_t size);
+  // As read(), while a DirectInput exists for this end of a pipe: the bytes are in the pipe. What httpd had read before
+  // is written to it. kNothing: it takes no more, and read() gives the rest.
+  ssize_t read_into_pipe(int pipe, std::size_t size);
   // The client has sent nothing for too long: from now on reads fail with 408.
   void give_up();
   // What was read of it has been lost, by this server's fault. -1.

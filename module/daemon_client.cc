@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "module/client_watch.h"
+#include "module/direct_input.h"
 #include "module/relay.h"
 #include "module/rest_watch.h"
 #include "module/scoreboard_page.h"
@@ -87,7 +88,11 @@ class Forwarding {
   bool make_first_part();
   bool read_first_body(std::string* into);
   bool buffer_body(std::int64_t most);
-  bool fill_body_buffer();
+  bool is_for_body_buffer(std::int64_t most) const;
+  bool fill_body_buffer(bool* is_all);
+  ssize_t fill_pipe(std::size_t size, std::size_t* filled);
+  bool empty_pipe(char* into, std::size_t size);
+  bool spool_pipe(std::size_t size);
   bool body_failed();
   void tell_attempt(std::uint32_t connects, std::uint32_t restarts);
   KeptChannels::InUse submit();
@@ -135,7 +140,7 @@ int Forwarding::run() {
     Relay relay(r_, plan_, std::move(channel), body_, writer_);
     switch (relay.run()) {
       case Relay::Result::kAnswered:
-        if (body_buffer_.valid() && relay.has_ended() && group_.bodies->put(std::move(body_buffer_), base::now()))
+        if (body_buffer_.is_open() && relay.has_ended() && group_.bodies->put(std::move(body_buffer_), base::now()))
           watch_rest(group_.bodies);
         return relay.status();
       case Relay::Result::kDeclined:
@@ -190,6 +195,11 @@ bool Forwarding::make_first_part() {
 // Fills the first part, and what is behind it where the body is to be buffered; sets what is left of the body.
 bool Forwarding::read_first_body(std::string* into) {
   const bool is_known = plan_.body_left > 0;
+  const std::int64_t most = size_or(spec_.request_buffer_size, kRequestBuffer);
+  if (body_first_ == BodyFirst::kBuffer && plan_.body_left > wire::kMaxFirstBody && is_for_body_buffer(most)) {
+    plan_.more_body = true;
+    return buffer_body(most);
+  }
   into->resize(is_known ? std::min<std::uint64_t>(static_cast<std::uint64_t>(plan_.body_left), wire::kMaxFirstBody)
                         : wire::kMaxFirstBody);
   std::size_t size = 0;
@@ -205,7 +215,7 @@ bool Forwarding::read_first_body(std::string* into) {
   if (is_known) plan_.body_left -= static_cast<std::int64_t>(size);
   plan_.more_body = count != 0 && plan_.body_left != 0;
   if (!plan_.more_body || body_first_ != BodyFirst::kBuffer) return true;
-  return buffer_body(size_or(spec_.request_buffer_size, kRequestBuffer) - static_cast<std::int64_t>(size));
+  return buffer_body(most - static_cast<std::int64_t>(size));
 }
 
 // So that a slow upload holds no thread of the application. What does not go into the file is sent as it comes.
@@ -213,9 +223,10 @@ bool Forwarding::buffer_body(std::int64_t most) {
   if (most <= 0) return true;
   body_spool_.emplace(SpoolLimits{0, most, plan_.spool.directory});
   plan_.body_spool = &*body_spool_;
-  if (plan_.body_left > 0 && plan_.body_left <= std::min<std::int64_t>(most, BodyBuffers::kSize)) {
-    body_buffer_ = group_.bodies->take();
-    if (body_buffer_.valid()) return fill_body_buffer();
+  if (is_for_body_buffer(most)) {
+    bool is_all = false;
+    if (!fill_body_buffer(&is_all)) return body_failed();
+    if (is_all) return true;
   }
   while (body_spool_->has_room(1)) {
     const auto room =
@@ -230,18 +241,59 @@ bool Forwarding::buffer_body(std::int64_t most) {
   return true;
 }
 
-bool Forwarding::fill_body_buffer() {
+bool Forwarding::is_for_body_buffer(std::int64_t most) const {
+  return plan_.body_left > 0 && plan_.body_left <= std::min<std::int64_t>(most, BodyBuffers::kSize);
+}
+
+// A pipe where httpd lets; else memory, into which also goes what a pipe was too small for. *is_all: there is no more.
+// False: the body could not be read.
+bool Forwarding::fill_body_buffer(bool* is_all) {
+  body_buffer_ = group_.bodies->take();
   const auto size = static_cast<std::size_t>(plan_.body_left);
   std::size_t filled = 0;
+  if (DirectInput::is_possible(r_) && body_buffer_.open_pipe()) {
+    const ssize_t last = fill_pipe(size, &filled);
+    *is_all = last >= 0;
+    if (*is_all && filled > 0) body_spool_->add_piped(body_buffer_.pipe_to_read(), static_cast<std::int64_t>(filled));
+    if (last != BodyReader::kNothing) return *is_all;
+  }
+  *is_all = body_buffer_.open_memory();
+  if (!*is_all) return spool_pipe(filled);
+  char* const memory = body_buffer_.data();
+  if (!empty_pipe(memory, filled)) return false;
   while (filled < size) {
-    const ssize_t count = body_->read(body_buffer_.data() + filled, size - filled);
-    if (count < 0) return body_failed();
+    const ssize_t count = body_->read(memory + filled, size - filled);
+    if (count < 0) return false;
     if (count == 0) break;
     filled += static_cast<std::size_t>(count);
   }
-  if (filled > 0)
-    body_spool_->add_mapped(body_buffer_.data(), body_buffer_.descriptor(), static_cast<std::int64_t>(filled));
+  if (filled > 0) body_spool_->add_mapped(memory, body_buffer_.memory(), static_cast<std::int64_t>(filled));
   return true;
+}
+
+bool Forwarding::empty_pipe(char* into, std::size_t size) {
+  if (size == 0 || read_pipe(body_buffer_.pipe_to_read(), into, size)) return true;
+  body_->lose(base::os_error(Message::kSpool, "a pipe cannot be read"));
+  return false;
+}
+
+bool Forwarding::spool_pipe(std::size_t size) {
+  if (size == 0) return true;
+  Block block = new_block(size);
+  if (!empty_pipe(block.get(), size)) return false;
+  body_spool_->add(std::move(block), size);
+  return true;
+}
+
+// What BodyReader said last: 0 when the pipe has it all.
+ssize_t Forwarding::fill_pipe(std::size_t size, std::size_t* filled) {
+  const DirectInput direct(r_, body_buffer_.pipe_to_write());
+  ssize_t count = 1;
+  while (count > 0 && *filled < size) {
+    count = body_->read_into_pipe(body_buffer_.pipe_to_write(), size - *filled);
+    if (count > 0) *filled += static_cast<std::size_t>(count);
+  }
+  return count;
 }
 
 bool Forwarding::body_failed() {

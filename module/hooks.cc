@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "module/direct_input.h"
 #include "module/hooks.h"
 
 #include "module/access_hooks.h"
@@ -110,4 +111,5 @@ void gatehouse_register_hooks(apr_pool_t* pool) noexcept {
   ap_hook_handler(httpd::on_handler, nullptr, nullptr, APR_HOOK_MIDDLE);
   httpd::register_auth_providers(pool);
   httpd::register_nonblocking_output();
+  httpd::register_direct_input();
 }

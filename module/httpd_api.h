@@ -19,6 +19,7 @@
 #include <apr_portable.h>
 #include <apr_signal.h>
 #include <apr_strings.h>
+#include <apr_support.h>
 #include <apr_tables.h>
 #include <apr_thread_proc.h>
 #include <http_config.h>
@@ -31,6 +32,7 @@
 #include <http_ssl.h>
 #include <httpd.h>
 #include <mod_auth.h>
+#include <mod_core.h>
 #include <mpm_common.h>
 #include <scoreboard.h>
 #include <unixd.h>

@@ -265,8 +265,9 @@ void Relay::send_body_file() {
   if (!is_body_buffered() || !to_send_.empty()) return;
   const Spool::Range range = plan_.body_spool->first_in_file();
   std::string frame;
-  wire::append_file({static_cast<std::uint64_t>(range.offset), static_cast<std::uint64_t>(range.length)}, plan_.request,
-                    &frame);
+  const int flags = range.is_piped ? wire::kPiped : 0;
+  wire::append_file({static_cast<std::uint64_t>(range.offset), static_cast<std::uint64_t>(range.length)},
+                    static_cast<std::uint8_t>(flags), plan_.request, &frame);
   if (range.length == 0 || base::send_with_fd(channel_.get(), base::as_bytes(frame), range.fd, MSG_DONTWAIT) < 0)
     return;
   plan_.body_spool->drop_first();

@@ -40,6 +40,18 @@ bool read_at(int fd, char* into, std::size_t size, std::int64_t offset) {
 
 }  // namespace
 
+bool read_pipe(int pipe, char* into, std::size_t size) {
+  while (size > 0) {
+    const ssize_t count = read(pipe, into, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count == 0) errno = EIO;
+    if (count <= 0) return false;
+    into += count;
+    size -= static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
 Block new_block(std::size_t size) {
   Block block(static_cast<char*>(std::malloc(size)));
   if (block == nullptr) std::abort();
@@ -71,7 +83,14 @@ void Spool::add_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length
 void Spool::add_mapped(const char* data, int fd, std::int64_t length) {
   Part part;
   part.mapped = data;
-  part.mapped_fd = fd;
+  part.lent_fd = fd;
+  part.length = length;
+  parts_.push_back(std::move(part));
+}
+
+void Spool::add_piped(int pipe, std::int64_t length) {
+  Part part;
+  part.lent_fd = pipe;
   part.length = length;
   parts_.push_back(std::move(part));
 }
@@ -127,7 +146,7 @@ void Spool::fail(const char* what) {
 
 base::Result<Spool::Piece> Spool::take() {
   Part& first = parts_.front();
-  if (first.mapped != nullptr) return take_mapped();
+  if (first.is_lent()) return take_lent();
   if (!first.is_spooled()) return take_finally();
   Piece piece;
   const std::int64_t at = first.offset % limits_.file;
@@ -144,12 +163,15 @@ base::Result<Spool::Piece> Spool::take() {
   return piece;
 }
 
-Spool::Piece Spool::take_mapped() {
+base::Result<Spool::Piece> Spool::take_lent() {
   Part& first = parts_.front();
   Piece piece;
   piece.size = std::min(static_cast<std::size_t>(first.length), kPiece);
   piece.data = new_block(piece.size);
-  std::memcpy(piece.data.get(), first.mapped + first.offset, piece.size);
+  if (first.mapped != nullptr)
+    std::memcpy(piece.data.get(), first.mapped + first.offset, piece.size);
+  else if (!read_pipe(first.lent_fd, piece.data.get(), piece.size))
+    return base::os_error(base::Message::kSpool, "a pipe cannot be read");
   first.offset += static_cast<std::int64_t>(piece.size);
   first.length -= static_cast<std::int64_t>(piece.size);
   if (first.length == 0) parts_.pop_front();
@@ -157,11 +179,12 @@ Spool::Piece Spool::take_mapped() {
 }
 
 Spool::Range Spool::first_in_file() const {
-  if (!parts_.empty() && parts_.front().mapped != nullptr)
-    return {parts_.front().mapped_fd, parts_.front().offset, parts_.front().length};
-  if (parts_.empty() || !parts_.front().is_spooled()) return {-1, 0, 0};
-  const std::int64_t at = parts_.front().offset % limits_.file;
-  return {file_.get(), at, std::min(parts_.front().length, limits_.file - at)};
+  if (parts_.empty()) return {-1, 0, 0};
+  const Part& first = parts_.front();
+  if (first.is_lent()) return {first.lent_fd, first.offset, first.length, first.mapped == nullptr};
+  if (!first.is_spooled()) return {-1, 0, 0};
+  const std::int64_t at = first.offset % limits_.file;
+  return {file_.get(), at, std::min(first.length, limits_.file - at)};
 }
 
 void Spool::drop_first() {
@@ -169,7 +192,7 @@ void Spool::drop_first() {
   const std::int64_t length = first_in_file().length;
   first.offset += length;
   first.length -= length;
-  if (first.mapped == nullptr) in_file_ -= length;
+  if (!first.is_lent()) in_file_ -= length;
   if (first.length == 0) parts_.pop_front();
 }
 

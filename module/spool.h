@@ -27,6 +27,9 @@ using Block = std::unique_ptr<char, FreeBlock>;  // of malloc, as httpd's bucket
 
 Block new_block(std::size_t size);  // aborts when memory is out, as httpd does
 
+// All of size bytes that are in a pipe. False: they are not, errno says why.
+bool read_pipe(int pipe, char* into, std::size_t size);
+
 struct SpoolLimits {
   std::size_t memory = 0;      // bytes that wait in memory
   std::int64_t file = 0;       // size of the temporary file at most; 0: none is made
@@ -52,6 +55,8 @@ class Spool {
   void add_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length);
   // Bytes at the front of a file that are in memory as well. Both stay the giver's, and outlive the spool.
   void add_mapped(const char* data, int fd, std::int64_t length);
+  // Bytes in a pipe, all of what is in it. Its end to read is the giver's, and outlives the spool.
+  void add_piped(int pipe, std::int64_t length);
 
   // Another block may come. False: the giver has to wait until something was taken.
   bool has_room(std::size_t size) const;
@@ -68,12 +73,13 @@ class Spool {
   // is no descriptor for them.
   base::Result<Piece> take_finally();
 
-  // The part that stands first when it is mapped or in the temporary file, as a range of that; length 0: it is not.
-  // The descriptor stays whose it is.
+  // The part that stands first when it is mapped, in a pipe or in the temporary file, as a range of that; length 0: it
+  // is not. The descriptor stays whose it is.
   struct Range {
     int fd;
     std::int64_t offset;
     std::int64_t length;
+    bool is_piped = false;
   };
   Range first_in_file() const;
   // It was taken.
@@ -89,12 +95,13 @@ class Spool {
     base::UniqueFd fd;  // of somebody else's file; invalid: it is in the temporary one
     std::int64_t offset = 0;
     std::int64_t length = 0;
+    int lent_fd = -1;  // a file whose first bytes are mapped as well, or a pipe
     const char* mapped = nullptr;
-    int mapped_fd = -1;
-    bool is_spooled() const { return data == nullptr && !fd.valid() && mapped == nullptr; }
+    bool is_lent() const { return lent_fd >= 0; }
+    bool is_spooled() const { return data == nullptr && !fd.valid() && !is_lent(); }
   };
 
-  Piece take_mapped();
+  base::Result<Piece> take_lent();
   std::size_t write(std::span<const char> bytes);
   bool open_file();
   std::int64_t file_room() const;

@@ -65,6 +65,7 @@ enum class FrameType : std::uint8_t {
 enum FrameFlag : std::uint8_t {
   kMoreBody = 1,  // on kRequestHead: body frames follow after kStarted
   kOnDemand = 2,  // on kRequestHead, with kMoreBody: kStarted is to be sent when the application reads
+  kPiped = 1,     // on a child's kFile: the descriptor is a pipe, which holds length bytes
   kKept = 1       // on kEnd: the worker serves the next request on this channel, too
 };
 

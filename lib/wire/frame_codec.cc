@@ -25,7 +25,7 @@ constexpr FrameDecoder::Rule FrameDecoder::kRules[] = {
     {Sender::kWorker, FrameType::kBody, kInBody, kInBody, 0, 1, kMaxBodyFrame},
     {Sender::kWorker, FrameType::kEnd, kFirst | kRunning | kInBody, kOver, kKept, 11, 11},
     {Sender::kChild, FrameType::kBody, kInBody, kInBody, 0, 1, kMaxBodyFrame},
-    {Sender::kChild, FrameType::kFile, kInBody, kInBody, 0, 16, 16},
+    {Sender::kChild, FrameType::kFile, kInBody, kInBody, kPiped, 16, 16},
     {Sender::kWorker, FrameType::kLog, kFirst, kFirst, 0, kMinLog, kMaxLog},
     {Sender::kWorker, FrameType::kLog, kRunning, kRunning, 0, kMinLog, kMaxLog},
     {Sender::kWorker, FrameType::kLog, kInBody, kInBody, 0, kMinLog, kMaxLog},

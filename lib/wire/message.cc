@@ -312,12 +312,12 @@ bool decode_log(std::span<const std::byte> payload, LogLine* out) {
   return true;
 }
 
-void append_file(const FileRange& range, std::uint32_t request, std::string* out) {
+void append_file(const FileRange& range, std::uint8_t flags, std::uint32_t request, std::string* out) {
   const auto put = [&](auto& writer) {
     writer.u64(range.offset);
     writer.u64(range.length);
   };
-  append_frame({FrameType::kFile, 0, 0, request}, put, out);
+  append_frame({FrameType::kFile, flags, 0, request}, put, out);
 }
 
 bool decode_file(std::span<const std::byte> payload, FileRange* out) {

@@ -133,7 +133,8 @@ struct FileRange {
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
 };
-void append_file(const FileRange& range, std::uint32_t request, std::string* out);
+// flags: of a child's, kPiped.
+void append_file(const FileRange& range, std::uint8_t flags, std::uint32_t request, std::string* out);
 bool decode_file(std::span<const std::byte> payload, FileRange* out);
 
 // A frame without or with an opaque payload.

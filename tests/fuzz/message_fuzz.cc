@@ -91,7 +91,7 @@ void try_file(Bytes payload) {
   if (!wire::decode_file(payload, &range)) return;
   require(range.offset + range.length <= INT64_MAX);
   std::string frame;
-  wire::append_file(range, 1, &frame);
+  wire::append_file(range, 0, 1, &frame);
   same(payload, frame);
 }
 

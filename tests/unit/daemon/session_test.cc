@@ -404,7 +404,7 @@ TEST(Session, ABufferedBodyIsReadFromItsFile) {
   CHECK_EQUAL(21, pwrite(file.get(), "not this, this and no", 21, 0));
   say(first_part(frame(FrameType::kBody, "first, "), wire::kMoreBody));
   std::string frame_of_file;
-  wire::append_file({10, 4}, kRequest, &frame_of_file);
+  wire::append_file({10, 4}, 0, kRequest, &frame_of_file);
   CHECK_TRUE(base::send_with_fd(child.get(), base::as_bytes(frame_of_file), file.get(), 0) > 0);
   say(frame(FrameType::kBody, ", and last") + frame(FrameType::kBodyEnd));
   serve([&](const gatehouse_request& request, gatehouse_outcome*) {
@@ -415,12 +415,30 @@ TEST(Session, ABufferedBodyIsReadFromItsFile) {
   });
 }
 
+TEST(Session, ABufferedBodyIsReadFromItsPipe) {
+  int ends[2];
+  CHECK_EQUAL(0, pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+  UniqueFd to_read(ends[0]);
+  const UniqueFd to_write(ends[1]);
+  CHECK_EQUAL(10, write(to_write.get(), "whole body", 10));
+  say(first_part("", wire::kMoreBody));
+  std::string frame_of_pipe;
+  wire::append_file({0, 12}, wire::kPiped, kRequest, &frame_of_pipe);
+  CHECK_TRUE(base::send_with_fd(child.get(), base::as_bytes(frame_of_pipe), to_read.get(), 0) > 0);
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    Host{request}.enter();
+    STRCMP_EQUAL("whole", Host{request}.read(5).c_str());
+    // Two bytes are missing: an error, and no wait for them.
+    STRCMP_EQUAL(" body!httpd's temporary file cannot be read", Host{request}.read_all().c_str());
+  });
+}
+
 TEST(Session, AFileOfTheBodyThatIsShorterThanAnnouncedIsAnError) {
   UniqueFd file(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   CHECK_EQUAL(3, pwrite(file.get(), "abc", 3, 0));
   say(first_part("", wire::kMoreBody));
   std::string frame_of_file;
-  wire::append_file({0, 4}, kRequest, &frame_of_file);
+  wire::append_file({0, 4}, 0, kRequest, &frame_of_file);
   CHECK_TRUE(base::send_with_fd(child.get(), base::as_bytes(frame_of_file), file.get(), 0) > 0);
   serve([&](const gatehouse_request& request, gatehouse_outcome*) {
     Host{request}.enter();
@@ -431,7 +449,7 @@ TEST(Session, AFileOfTheBodyThatIsShorterThanAnnouncedIsAnError) {
 TEST(Session, AFileOfTheBodyWithoutItsDescriptorIsGarbage) {
   say(first_part("", wire::kMoreBody));
   std::string frame_of_file;
-  wire::append_file({0, 4}, kRequest, &frame_of_file);
+  wire::append_file({0, 4}, 0, kRequest, &frame_of_file);
   say(frame_of_file);
   serve([&](const gatehouse_request& request, gatehouse_outcome*) {
     Host{request}.enter();

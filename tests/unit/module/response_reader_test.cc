@@ -44,7 +44,7 @@ std::string frame(wire::FrameType type, std::string_view payload = {}) {
 std::string body(std::string_view bytes) { return frame(wire::FrameType::kBody, bytes); }
 std::string file(std::uint64_t length) {
   std::string out;
-  wire::append_file({0, length}, kRequest, &out);
+  wire::append_file({0, length}, 0, kRequest, &out);
   return out;
 }
 UniqueFd null_device() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }

@@ -224,6 +224,30 @@ TEST(Spool, WhatIsMappedIsGivenAsItsFileOrInPieces) {
   CHECK(spool.is_empty());
 }
 
+TEST(Spool, WhatIsInAPipeIsGivenAsThePipeOrInPieces) {
+  const std::string bytes = pattern(kPiece + 7);
+  int ends[2];
+  LONGS_EQUAL(0, pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+  const base::UniqueFd to_read(ends[0]), to_write(ends[1]);
+  LONGS_EQUAL(bytes.size(), write(to_write.get(), bytes.data(), bytes.size()));
+  Spool spool(limits);
+  spool.add_piped(to_read.get(), static_cast<std::int64_t>(bytes.size()));
+  CHECK(spool.has_room(1));
+  std::string taken = take(spool);
+  LONGS_EQUAL(kPiece, taken.size());
+  const Spool::Range range = spool.first_in_file();
+  LONGS_EQUAL(to_read.get(), range.fd);
+  CHECK_TRUE(range.is_piped);
+  LONGS_EQUAL(7, range.length);
+  taken += take(spool);
+  CHECK(taken == bytes);
+
+  spool.add_piped(to_read.get(), 9);
+  CHECK_FALSE(static_cast<bool>(spool.take()));  // nothing is in it
+  spool.drop_first();
+  CHECK(spool.is_empty());
+}
+
 TEST(Spool, MemoryThatCameFreeIsUsedAgainBehindTheFile) {
   Spool spool(limits);
   add(spool, std::string(100, 'a'));

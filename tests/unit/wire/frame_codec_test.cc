@@ -102,6 +102,13 @@ TEST(FrameCodec, PartOfEitherBodyMayBeAFile) {
   is("18[18] 19[16] 21[11] over ", from_worker(kHead + file + kEnd));
 }
 
+TEST(FrameCodec, TheFileOfARequestsBodyMayBeAPipe) {
+  std::string piped;
+  wire::append_file({0, 5}, wire::kPiped, kRequest, &piped);
+  is("1[4] 19[16] 3[0] over ", from_child(frame(FrameType::kRequestHead, "head") + piped + frame(FrameType::kBodyEnd)));
+  is("18[18] garbage: unknown flags", from_worker(kHead + piped));
+}
+
 TEST(FrameCodec, LogLinesMayStandAnywhereBeforeTheEnd) {
   is("20[9] 16[0] 20[9] 18[18] 20[9] B(b) 20[9] 21[11] over ",
      from_worker(kLog + frame(FrameType::kStarted) + kLog + kHead + kLog + frame(FrameType::kBody, "b") + kLog + kEnd));

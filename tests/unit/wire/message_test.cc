@@ -362,7 +362,7 @@ TEST(ResponseMessages, AMalformedLogLineIsRefused) {
 
 TEST(ResponseMessages, AFileRangeComesBackAndNothingElseIsOne) {
   std::string frame;
-  wire::append_file({3, 0x7ffffffffffffffc}, 9, &frame);
+  wire::append_file({3, 0x7ffffffffffffffc}, 0, 9, &frame);
   no_prefix_decodes(payload(frame), [](auto bytes) {
     wire::FileRange range;
     return wire::decode_file(bytes, &range) && range.offset == 3 && range.length == 0x7ffffffffffffffc;
@@ -372,7 +372,7 @@ TEST(ResponseMessages, AFileRangeComesBackAndNothingElseIsOne) {
 TEST(ResponseMessages, AFileRangeBeyondTheLargestFileIsRefused) {
   const auto decodes = [](std::uint64_t offset, std::uint64_t length) {
     std::string frame;
-    wire::append_file({offset, length}, 9, &frame);
+    wire::append_file({offset, length}, 0, 9, &frame);
     wire::FileRange range;
     return wire::decode_file(payload(frame), &range);
   };
