@@ -41,6 +41,9 @@ apr_file_t* adopt(base::UniqueFd fd, bool sendfile, apr_pool_t* pool) {
   return file;
 }
 
+// For less, one bucket of the core's costs no more.
+constexpr std::size_t kWorthTaking = 16u << 10;
+
 // As much of it as a pipe takes without waiting.
 ssize_t write_bucket(int pipe, apr_bucket* bucket) {
   const char* data = nullptr;
@@ -130,6 +133,8 @@ ssize_t BodyReader::read(void* into, std::size_t size, apr_read_type_e how) {
   auto* next = static_cast<char*>(into);
   std::size_t count = 0;
   while (count == 0 && !ended_) {
+    std::optional<DirectInput> direct;
+    if (size >= kWorthTaking && DirectInput::is_possible(r_)) direct.emplace(r_, into, size);
     const apr_status_t status = fetch(size, how);
     if (how == APR_NONBLOCK_READ && APR_STATUS_IS_EAGAIN(status)) return kNothing;
     if (status != APR_SUCCESS) return fail(status);
@@ -142,7 +147,9 @@ ssize_t BodyReader::read(void* into, std::size_t size, apr_read_type_e how) {
       }
       const char* data = nullptr;
       apr_size_t length = 0;
-      if (!APR_BUCKET_IS_METADATA(bucket)) {
+      if (DirectInput::is_taken(bucket)) {
+        count += bucket->length;  // nothing else comes with it, so it is where it belongs
+      } else if (!APR_BUCKET_IS_METADATA(bucket)) {
         if (apr_bucket_read(bucket, &data, &length, APR_BLOCK_READ) != APR_SUCCESS) {
           error_ = "the request body could not be read: the connection failed";
           status_ = HTTP_BAD_REQUEST;
@@ -170,7 +177,7 @@ ssize_t BodyReader::read_into_pipe(int pipe, std::size_t size) {
       apr_bucket* bucket = APR_BRIGADE_FIRST(brigade_);
       if (APR_BUCKET_IS_EOS(bucket)) {
         ended_ = true;
-      } else if (DirectInput::is_piped(bucket)) {
+      } else if (DirectInput::is_taken(bucket)) {
         count += bucket->length;
       } else if (!APR_BUCKET_IS_METADATA(bucket)) {
         const ssize_t written = write_bucket(pipe, bucket);
