@@ -35,10 +35,15 @@ constexpr std::size_t kOutputLimit = 64u << 10;  // what BUFFER may leave waitin
 constexpr std::size_t kKeptMemory = 256u << 10;
 constexpr std::size_t kKeptPairs = 1000;
 constexpr std::size_t kPiecesPerFrame = 63;
-constexpr std::size_t kFileFrameSize = wire::kFrameHeaderSize + 16;
 constexpr const char* kBodyTimeout = "nothing of it arrived within socket-timeout";
 constexpr const char* kBodyCut = "the client did not send all of it";
 constexpr std::size_t kHeadOfPart = wire::kFrameHeaderSize + sizeof(std::uint32_t);
+
+bool has_body_file(std::span<const std::byte> head) {
+  wire::FrameHeader header{};
+  return head.size() >= wire::kFrameHeaderSize && wire::decode_frame_header(head, &header) &&
+         (header.flags & wire::kBodyFile) != 0;
+}
 
 std::string_view view(const gatehouse_text& text) { return {text.data, text.size}; }
 gatehouse_text text(std::string_view view) { return {view.data(), view.size()}; }
@@ -77,7 +82,7 @@ class Session {
   void note_activity();
   void note_end();
 
-  bool receive_first_frame();
+  void take_descriptor(std::byte* first);
   bool open_body_file();
   std::int64_t read_body_file(void* into, std::size_t size);
   std::int64_t receive_body(void* into, std::size_t size);
@@ -105,12 +110,13 @@ class Session {
   FrameDecoder decoder_;
   std::span<const std::byte> input_;  // received, not decoded yet
   std::span<const std::byte> body_;   // decoded, not read by the application yet
-  std::array<std::byte, kFileFrameSize> after_body_;
-  bool first_frame_due_ = false;  // behind the first part: a descriptor may come with it
-  base::UniqueFd body_file_;      // of FILE
-  wire::FileRange body_range_;    // of it, not read by the application yet
-  bool body_is_piped_ = false;    // it is a pipe
-  std::byte* unread_ = nullptr;   // peeked bytes of the first part, still in the channel
+  std::array<std::byte, wire::kFrameHeaderSize> after_body_;
+  base::UniqueFd body_file_;     // of FILE
+  bool body_file_due_ = false;   // it comes with the first byte of the first part
+  bool body_file_lost_ = false;  // there was no descriptor free for it
+  wire::FileRange body_range_;   // of it, not read by the application yet
+  bool body_is_piped_ = false;   // it is a pipe
+  std::byte* unread_ = nullptr;  // peeked bytes of the first part, still in the channel
   std::size_t unread_size_ = 0;
   wire::RequestHead head_;
   std::optional<FunctionCall> function_call_;  // when the request is one
@@ -135,6 +141,15 @@ Session::Session(const SessionContext& context, std::uint32_t request, int chann
       outbox_(buffers->outbox()),
       decoder_(wire::Sender::kChild, request) {
   outbox_.begin(channel, request);
+}
+
+// A descriptor comes with the first byte, and is lost when that is read otherwise.
+void Session::take_descriptor(std::byte* first) {
+  body_file_due_ = false;
+  if (base::receive_with_fd(channel_, {first, 1}, &body_file_, MSG_DONTWAIT) > 0 || errno != EBADMSG) return;
+  body_file_lost_ = true;
+  base::log(Message::kOutOfDescriptors, "worker %d had none for the file that holds the body of a request",
+            static_cast<int>(getpid()));
 }
 
 // Peeks, so that all of the first part stays in the channel until the application is entered. Of a part larger
@@ -166,6 +181,11 @@ bool Session::read_first_part(std::size_t peeked) {
       unread_size_ = part - taken;
       return true;
     }
+    if (taken == 0 && has_body_file({buffer, have})) {
+      take_descriptor(buffer);
+      taken = 1;
+      continue;
+    }
     iovec piece{buffer + taken, peeked};
     const ssize_t received = wire::receive(channel_, std::span(&piece, 1), 0, timeout_);
     if (received <= 0) return false;
@@ -178,6 +198,7 @@ bool Session::decode_head() {
   if (step == FrameDecoder::Step::kFrame && wire::decode_request_head(decoder_.payload(), &buffers_.pairs(), &head_)) {
     more_body_ = (decoder_.header().flags & wire::kMoreBody) != 0;
     body_on_demand_ = (decoder_.header().flags & wire::kOnDemand) != 0;
+    body_file_due_ = (decoder_.header().flags & wire::kBodyFile) != 0 && !body_file_.valid() && !body_file_lost_;
     return true;
   }
   garbage(step == FrameDecoder::Step::kGarbage ? decoder_.reason() : "a malformed request head");
@@ -186,6 +207,11 @@ bool Session::decode_head() {
 
 // The bytes are received to where they were peeked to: what points there stays as it is.
 void Session::consume_first_part() {
+  if (body_file_due_) {
+    take_descriptor(unread_);
+    ++unread_;
+    --unread_size_;
+  }
   while (unread_size_ > 0) {
     const ssize_t received = recv(channel_, unread_, unread_size_, 0);
     if (received > 0) {
@@ -210,9 +236,7 @@ gatehouse_io Session::entered() {
     gone_ = true;
     return GATEHOUSE_GONE;
   }
-  if (!more_body_) return GATEHOUSE_OK;
-  first_frame_due_ = true;
-  if (body_on_demand_) return GATEHOUSE_OK;
+  if (!more_body_ || body_on_demand_) return GATEHOUSE_OK;
   // The channel is empty this way but for log lines; if those fill it, read_body sends what is left of it.
   std::string& output = outbox_.frames();
   wire::append_frame_header({FrameType::kStarted, 0, 0, request_}, &output);
@@ -252,6 +276,7 @@ std::int64_t Session::read_body(void* into, std::size_t size) {
         break;
       case FrameDecoder::Step::kFrame:
         if (decoder_.header().type != FrameType::kFile || open_body_file()) break;
+        if (body_file_lost_) return read_failed("no descriptor was free for the file that holds it");
         garbage("a file of the body without its descriptor");
         return read_failed("httpd sent a malformed request body");
       case FrameDecoder::Step::kMore:
@@ -262,29 +287,6 @@ std::int64_t Session::read_body(void* into, std::size_t size) {
         return read_failed("httpd sent a malformed request body");
     }
   }
-}
-
-// What follows the first part, up to the end of a FILE frame, whose descriptor comes with it.
-bool Session::receive_first_frame() {
-  const int ready = base::wait_for(channel_, POLLIN, base::Deadline::after(timeout_));
-  if (ready == 0) {
-    read_failed(kBodyTimeout);
-    return false;
-  }
-  const ssize_t received = ready < 0 ? -1 : base::receive_with_fd(channel_, after_body_, &body_file_, MSG_DONTWAIT);
-  if (received < 0 && errno == EBADMSG) {
-    base::log(Message::kOutOfDescriptors, "worker %d had none for the file that holds the body of a request",
-              static_cast<int>(getpid()));
-    read_failed("no descriptor was free for the file that holds it");
-    return false;
-  }
-  if (received <= 0) {
-    gone_ = true;
-    read_failed(kBodyCut);
-    return false;
-  }
-  input_ = std::span(after_body_).first(static_cast<std::size_t>(received));
-  return true;
 }
 
 bool Session::open_body_file() {
@@ -312,7 +314,6 @@ std::int64_t Session::receive_body(void* into, std::size_t size) {
   std::string& output = outbox_.frames();
   if (std::exchange(body_on_demand_, false)) wire::append_frame_header({FrameType::kStarted, 0, 0, request_}, &output);
   if (!output.empty() && flush() != GATEHOUSE_OK) return read_failed("httpd closed the channel");
-  if (std::exchange(first_frame_due_, false)) return receive_first_frame() ? 0 : -1;
   const std::size_t left = std::min<std::size_t>(decoder_.body_left(), size);
   iovec pieces[] = {{into, left}, {after_body_.data(), left == decoder_.body_left() ? wire::kFrameHeaderSize : 0}};
   const ssize_t received = wire::receive(channel_, pieces, 0, timeout_);
@@ -446,7 +447,7 @@ gatehouse_io Session::send_file(int fd, std::int64_t offset, std::int64_t length
   if (length <= 0) return GATEHOUSE_OK;
   // The kernel hands the descriptor over with the first buffer of a send, so head and FILE must fit into one.
   std::string& output = outbox_.frames();
-  if (output.size() + kFileFrameSize > wire::kOneBuffer && flush() != GATEHOUSE_OK) return GATEHOUSE_GONE;
+  if (output.size() + wire::kFrameHeaderSize + 16 > wire::kOneBuffer && flush() != GATEHOUSE_OK) return GATEHOUSE_GONE;
   const std::size_t before = output.size();
   wire::append_file({static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length)}, 0, request_, &output);
   const Sent outcome = wire::send_descriptor(channel_, base::as_bytes(output), fd, timeout_);

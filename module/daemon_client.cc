@@ -88,6 +88,8 @@ class Forwarding {
   bool make_first_part();
   bool read_first_body(std::string* into);
   bool buffer_body(std::int64_t most);
+  void append_body_file();
+  void note_sent(std::size_t size, bool is_end);
   bool is_for_body_buffer(std::int64_t most) const;
   bool fill_body_buffer(bool* is_all);
   ssize_t fill_pipe(std::size_t size, std::size_t* filled);
@@ -95,6 +97,7 @@ class Forwarding {
   bool spool_pipe(std::size_t size);
   bool body_failed();
   void tell_attempt(std::uint32_t connects, std::uint32_t restarts);
+  ssize_t send_first_part(int channel) const;
   KeptChannels::InUse submit();
   KeptChannels::InUse submit_to_kept();
   bool find_place();
@@ -121,7 +124,9 @@ class Forwarding {
   std::string first_part_;
   BodyBuffers::Buffer body_buffer_;
   std::optional<Spool> body_spool_;
-  WaitingCounts::Place place_;  // in the queue, with queue-fairness= only
+  Spool::Range body_file_{-1, 0, 0};  // what the first part has of the body by a descriptor
+  bool is_body_piped_ = false;        // which is that of a pipe
+  WaitingCounts::Place place_;        // in the queue, with queue-fairness= only
   bool is_counted_ = false;
   int status_ = OK;  // once something has failed
 };
@@ -164,7 +169,8 @@ int Forwarding::run() {
   return status_;
 }
 
-// As much of the body as fits goes along, so that a request with a small one costs one write and one read.
+// As much of the body as fits goes along, or the file that holds it, so that a request whose body is there costs one
+// write and one read.
 bool Forwarding::make_first_part() {
   std::string body;
   if (body_first_ != BodyFirst::kNothing) {
@@ -174,8 +180,8 @@ bool Forwarding::make_first_part() {
   }
   first_part_.reserve(4096 + body.size());
   const int on_demand = body_first_ == BodyFirst::kNothing ? wire::kOnDemand : 0;
-  const auto flags = static_cast<std::uint8_t>(plan_.more_body ? wire::kMoreBody | on_demand : 0);
-  wire::append_request_head(head_, plan_.request, flags, &first_part_);
+  const int flags = (plan_.more_body ? wire::kMoreBody | on_demand : 0) | (body_file_.length > 0 ? wire::kBodyFile : 0);
+  wire::append_request_head(head_, plan_.request, static_cast<std::uint8_t>(flags), &first_part_);
   if (first_part_.size() > wire::kMaxRequestHead || head_.environ.size() > wire::kMaxPairs) {
     log_request(r_, Message::kRequestTooLarge, "%sthe request has too many or too large variables: %s", group().c_str(),
                 wire::text_of_sizes(head_.environ).c_str());
@@ -186,20 +192,25 @@ bool Forwarding::make_first_part() {
                               &first_part_);
     first_part_.append(body);
   }
+  if (body_file_.length > 0) append_body_file();
   if (!plan_.more_body) wire::append_frame_header({wire::FrameType::kBodyEnd, 0, 0, plan_.request}, &first_part_);
   wire::set_first_part_size(&first_part_, 0, static_cast<std::uint32_t>(first_part_.size()));
   plan_.first_part = first_part_;
   return true;
 }
 
+void Forwarding::append_body_file() {
+  const int flags = is_body_piped_ ? wire::kPiped : 0;
+  wire::append_file({static_cast<std::uint64_t>(body_file_.offset), static_cast<std::uint64_t>(body_file_.length)},
+                    static_cast<std::uint8_t>(flags), plan_.request, &first_part_);
+}
+
 // Fills the first part, and what is behind it where the body is to be buffered; sets what is left of the body.
 bool Forwarding::read_first_body(std::string* into) {
   const bool is_known = plan_.body_left > 0;
   const std::int64_t most = size_or(spec_.request_buffer_size, kRequestBuffer);
-  if (body_first_ == BodyFirst::kBuffer && plan_.body_left > wire::kMaxFirstBody && is_for_body_buffer(most)) {
-    plan_.more_body = true;
+  if (body_first_ == BodyFirst::kBuffer && plan_.body_left > wire::kMaxFirstBody && is_for_body_buffer(most))
     return buffer_body(most);
-  }
   into->resize(is_known ? std::min<std::uint64_t>(static_cast<std::uint64_t>(plan_.body_left), wire::kMaxFirstBody)
                         : wire::kMaxFirstBody);
   std::size_t size = 0;
@@ -212,32 +223,39 @@ bool Forwarding::read_first_body(std::string* into) {
   }
   if (count < 0 && count != BodyReader::kNothing) return body_failed();
   into->resize(size);
-  if (is_known) plan_.body_left -= static_cast<std::int64_t>(size);
-  plan_.more_body = count != 0 && plan_.body_left != 0;
+  note_sent(size, count == 0);
   if (!plan_.more_body || body_first_ != BodyFirst::kBuffer) return true;
   return buffer_body(most - static_cast<std::int64_t>(size));
+}
+
+// Goes along with the first part. is_end: nothing comes after it.
+void Forwarding::note_sent(std::size_t size, bool is_end) {
+  if (plan_.body_left > 0) plan_.body_left -= static_cast<std::int64_t>(size);
+  plan_.more_body = !is_end && plan_.body_left != 0;
 }
 
 // So that a slow upload holds no thread of the application. What does not go into the file is sent as it comes.
 bool Forwarding::buffer_body(std::int64_t most) {
   if (most <= 0) return true;
   body_spool_.emplace(SpoolLimits{0, most, plan_.spool.directory});
-  plan_.body_spool = &*body_spool_;
-  if (is_for_body_buffer(most)) {
-    bool is_all = false;
-    if (!fill_body_buffer(&is_all)) return body_failed();
-    if (is_all) return true;
-  }
-  while (body_spool_->has_room(1)) {
+  bool is_all = false;
+  if (is_for_body_buffer(most) && !fill_body_buffer(&is_all)) return body_failed();
+  while (!is_all && body_spool_->has_room(1)) {
     const auto room =
         static_cast<std::size_t>(std::min<std::int64_t>(most - body_spool_->in_file(), wire::kMaxFirstBody));
     Block block = new_block(room);
     const ssize_t count = body_->read(block.get(), room);
     if (count < 0) return body_failed();
-    if (count == 0) return true;
-    body_spool_->add(std::move(block), static_cast<std::size_t>(count));
+    if (count > 0) body_spool_->add(std::move(block), static_cast<std::size_t>(count));
+    is_all = count == 0;
   }
   if (const auto trouble = body_spool_->take_trouble()) log_request(r_, *trouble);
+  if (const Spool::Range range = body_spool_->first_in_file(); range.length > 0) {
+    body_file_ = range;
+    body_spool_->drop_first();
+  }
+  plan_.body_spool = &*body_spool_;
+  note_sent(static_cast<std::size_t>(body_file_.length), is_all && body_spool_->is_empty());
   return true;
 }
 
@@ -253,8 +271,8 @@ bool Forwarding::fill_body_buffer(bool* is_all) {
   std::size_t filled = 0;
   if (DirectInput::is_possible(r_) && body_buffer_.open_pipe()) {
     const ssize_t last = fill_pipe(size, &filled);
-    *is_all = last >= 0;
-    if (*is_all && filled > 0) body_spool_->add_piped(body_buffer_.pipe_to_read(), static_cast<std::int64_t>(filled));
+    *is_all = is_body_piped_ = last >= 0;
+    if (*is_all) body_file_ = {body_buffer_.pipe_to_read(), 0, static_cast<std::int64_t>(filled)};
     if (last != BodyReader::kNothing) return *is_all;
   }
   *is_all = body_buffer_.open_memory();
@@ -267,7 +285,7 @@ bool Forwarding::fill_body_buffer(bool* is_all) {
     if (count == 0) break;
     filled += static_cast<std::size_t>(count);
   }
-  if (filled > 0) body_spool_->add_mapped(memory, body_buffer_.memory(), static_cast<std::int64_t>(filled));
+  body_file_ = {body_buffer_.memory(), 0, static_cast<std::int64_t>(filled)};
   return true;
 }
 
@@ -315,11 +333,17 @@ KeptChannels::InUse Forwarding::submit_to_kept() {
   for (;;) {
     KeptChannels::InUse channel = kept_->take(Micros(head_.submitted_us));
     if (!channel.valid()) return channel;
-    const ssize_t sent = wire::send_now(channel.get(), base::as_bytes(first_part_));
+    const ssize_t sent = send_first_part(channel.get());
     if (sent < 0) continue;
     plan_.sent = static_cast<std::size_t>(sent);
     return channel;
   }
+}
+
+// Without waiting; the descriptor of the body's file with the first byte. As wire::send_now.
+ssize_t Forwarding::send_first_part(int channel) const {
+  if (body_file_.length == 0) return wire::send_now(channel, base::as_bytes(first_part_));
+  return base::send_with_fd(channel, base::as_bytes(first_part_), body_file_.fd, MSG_DONTWAIT);
 }
 
 // A new channel with the first part in it, and its ticket in the queue. Invalid: status_ says why.
@@ -336,7 +360,11 @@ KeptChannels::InUse Forwarding::submit() {
   wire::limit_wait(ours.get(), kFirstLook);
   set_buffer_sizes(spec_, ours.get(), 0);
   set_buffer_sizes(spec_, theirs.get(), kResponseInSocket);
-  const ssize_t sent = wire::send_now(ours.get(), base::as_bytes(first_part_));
+  const ssize_t sent = send_first_part(ours.get());
+  if (sent < 0 && body_file_.length > 0) {  // as for a ticket
+    unavailable(Message::kQueueFull, "too many descriptors are on their way to it");
+    return {};
+  }
   plan_.sent = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
   if (!send_ticket(theirs.get())) return {};
   return KeptChannels::InUse(std::move(ours));

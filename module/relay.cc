@@ -260,20 +260,6 @@ Relay::Flow Relay::read_client() {
   return send();
 }
 
-// What is buffered in a file goes as that file. If it cannot, it goes as other body bytes do.
-void Relay::send_body_file() {
-  if (!is_body_buffered() || !to_send_.empty()) return;
-  const Spool::Range range = plan_.body_spool->first_in_file();
-  std::string frame;
-  const int flags = range.is_piped ? wire::kPiped : 0;
-  wire::append_file({static_cast<std::uint64_t>(range.offset), static_cast<std::uint64_t>(range.length)},
-                    static_cast<std::uint8_t>(flags), plan_.request, &frame);
-  if (range.length == 0 || base::send_with_fd(channel_.get(), base::as_bytes(frame), range.fd, MSG_DONTWAIT) < 0)
-    return;
-  plan_.body_spool->drop_first();
-  if (body_left_ > 0) body_left_ = std::max<std::int64_t>(body_left_ - range.length, 0);
-}
-
 // As BodyReader::read_now: from what is buffered, then from the client.
 ssize_t Relay::next_body(char* into) {
   if (!is_body_buffered()) return body_left_ == 0 ? 0 : body_->read_now(into, kBody);
@@ -363,7 +349,6 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
       case Event::kStarted:
         note_entered();
         body_due_ = true;
-        send_body_file();
         break;
       case Event::kDeclined:
         return over(Result::kDeclined);

@@ -101,7 +101,6 @@ class Relay {
   Flow send();
   Flow read_client();
   bool is_body_buffered() const { return plan_.body_spool != nullptr && !plan_.body_spool->is_empty(); }
-  void send_body_file();
   ssize_t next_body(char* into);
   void send_body(std::size_t size);
 

@@ -80,21 +80,6 @@ void Spool::add_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length
   parts_.push_back(std::move(part));
 }
 
-void Spool::add_mapped(const char* data, int fd, std::int64_t length) {
-  Part part;
-  part.mapped = data;
-  part.lent_fd = fd;
-  part.length = length;
-  parts_.push_back(std::move(part));
-}
-
-void Spool::add_piped(int pipe, std::int64_t length) {
-  Part part;
-  part.lent_fd = pipe;
-  part.length = length;
-  parts_.push_back(std::move(part));
-}
-
 bool Spool::has_room(std::size_t size) const {
   return has_memory(size) || file_room() >= static_cast<std::int64_t>(size);
 }
@@ -146,7 +131,6 @@ void Spool::fail(const char* what) {
 
 base::Result<Spool::Piece> Spool::take() {
   Part& first = parts_.front();
-  if (first.is_lent()) return take_lent();
   if (!first.is_spooled()) return take_finally();
   Piece piece;
   const std::int64_t at = first.offset % limits_.file;
@@ -163,28 +147,10 @@ base::Result<Spool::Piece> Spool::take() {
   return piece;
 }
 
-base::Result<Spool::Piece> Spool::take_lent() {
-  Part& first = parts_.front();
-  Piece piece;
-  piece.size = std::min(static_cast<std::size_t>(first.length), kPiece);
-  piece.data = new_block(piece.size);
-  if (first.mapped != nullptr)
-    std::memcpy(piece.data.get(), first.mapped + first.offset, piece.size);
-  else if (!read_pipe(first.lent_fd, piece.data.get(), piece.size))
-    return base::os_error(base::Message::kSpool, "a pipe cannot be read");
-  first.offset += static_cast<std::int64_t>(piece.size);
-  first.length -= static_cast<std::int64_t>(piece.size);
-  if (first.length == 0) parts_.pop_front();
-  return piece;
-}
-
 Spool::Range Spool::first_in_file() const {
-  if (parts_.empty()) return {-1, 0, 0};
-  const Part& first = parts_.front();
-  if (first.is_lent()) return {first.lent_fd, first.offset, first.length, first.mapped == nullptr};
-  if (!first.is_spooled()) return {-1, 0, 0};
-  const std::int64_t at = first.offset % limits_.file;
-  return {file_.get(), at, std::min(first.length, limits_.file - at)};
+  if (parts_.empty() || !parts_.front().is_spooled()) return {-1, 0, 0};
+  const std::int64_t at = parts_.front().offset % limits_.file;
+  return {file_.get(), at, std::min(parts_.front().length, limits_.file - at)};
 }
 
 void Spool::drop_first() {
@@ -192,7 +158,7 @@ void Spool::drop_first() {
   const std::int64_t length = first_in_file().length;
   first.offset += length;
   first.length -= length;
-  if (!first.is_lent()) in_file_ -= length;
+  in_file_ -= length;
   if (first.length == 0) parts_.pop_front();
 }
 

@@ -53,10 +53,6 @@ class Spool {
   // Never refuses: what the file does not take stays in memory, whatever the limit. has_room() is then false.
   void add(Block data, std::size_t size);
   void add_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length);
-  // Bytes at the front of a file that are in memory as well. Both stay the giver's, and outlive the spool.
-  void add_mapped(const char* data, int fd, std::int64_t length);
-  // Bytes in a pipe, all of what is in it. Its end to read is the giver's, and outlives the spool.
-  void add_piped(int pipe, std::int64_t length);
 
   // Another block may come. False: the giver has to wait until something was taken.
   bool has_room(std::size_t size) const;
@@ -95,13 +91,9 @@ class Spool {
     base::UniqueFd fd;  // of somebody else's file; invalid: it is in the temporary one
     std::int64_t offset = 0;
     std::int64_t length = 0;
-    int lent_fd = -1;  // a file whose first bytes are mapped as well, or a pipe
-    const char* mapped = nullptr;
-    bool is_lent() const { return lent_fd >= 0; }
-    bool is_spooled() const { return data == nullptr && !fd.valid() && !is_lent(); }
+    bool is_spooled() const { return data == nullptr && !fd.valid(); }
   };
 
-  base::Result<Piece> take_lent();
   std::size_t write(std::span<const char> bytes);
   bool open_file();
   std::int64_t file_room() const;

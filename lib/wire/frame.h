@@ -42,8 +42,8 @@ inline constexpr std::uint32_t kMaxLog = 16u << 10;          // the same
 inline constexpr std::size_t kMaxLogFile = 1024;             // of it: a file's name
 inline constexpr std::uint32_t kMaxFirstBody = 64u << 10;    // body bytes in a request's first part
 inline constexpr std::uint32_t kMaxPairs = 1u << 16;         // entries of an environ, headers of a response
-// HEAD, one BODY and BODY_END.
-inline constexpr std::uint32_t kMaxFirstPart = kMaxRequestHead + kMaxFirstBody + 3 * kFrameHeaderSize;
+// HEAD, one BODY, FILE and BODY_END.
+inline constexpr std::uint32_t kMaxFirstPart = kMaxRequestHead + kMaxFirstBody + 16 + 4 * kFrameHeaderSize;
 
 enum class FrameType : std::uint8_t {
   // child to worker
@@ -54,10 +54,11 @@ enum class FrameType : std::uint8_t {
   kStarted = 16,   // once, and only when the child still holds body bytes back (flag kMoreBody of the head)
   kDeclined = 17,  // not entered, code is stale: send it again
   kResponseHead = 18,
-  kFile = 19,  // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body; a child's follows the first
-               // part at once
-  kLog = 20,   // u8 level, u32 line, its file, text
-  kEnd = 21,   // see struct End: the request's last frame
+  kFile =
+      19,     // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body; a child's stands in the first
+              // part, with whose first byte its descriptor comes
+  kLog = 20,  // u8 level, u32 line, its file, text
+  kEnd = 21,  // see struct End: the request's last frame
   kInterim = 22,  // InterimHead: a 1xx response ahead of the head
   kAnswers = 23   // to a call, in place of head and body: what each of its functions gave
 };
@@ -65,6 +66,7 @@ enum class FrameType : std::uint8_t {
 enum FrameFlag : std::uint8_t {
   kMoreBody = 1,  // on kRequestHead: body frames follow after kStarted
   kOnDemand = 2,  // on kRequestHead, with kMoreBody: kStarted is to be sent when the application reads
+  kBodyFile = 4,  // on kRequestHead: a kFile stands in the first part
   kPiped = 1,     // on a child's kFile: the descriptor is a pipe, which holds length bytes
   kKept = 1       // on kEnd: the worker serves the next request on this channel, too
 };

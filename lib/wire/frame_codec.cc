@@ -19,7 +19,7 @@ struct FrameDecoder::Rule {
 };
 
 constexpr FrameDecoder::Rule FrameDecoder::kRules[] = {
-    {Sender::kChild, FrameType::kRequestHead, kFirst, kInBody, kMoreBody | kOnDemand, 4, kMaxRequestHead},
+    {Sender::kChild, FrameType::kRequestHead, kFirst, kInBody, kMoreBody | kOnDemand | kBodyFile, 4, kMaxRequestHead},
     {Sender::kChild, FrameType::kBodyEnd, kInBody, kOver, 0, 0, 0},
     {Sender::kWorker, FrameType::kResponseHead, kFirst | kRunning, kInBody, 0, 18, kMaxResponseHead},
     {Sender::kWorker, FrameType::kBody, kInBody, kInBody, 0, 1, kMaxBodyFrame},

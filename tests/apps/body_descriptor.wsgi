@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Reads all but a byte of the body, 70,000 bytes at most, and, unless the query is `leave`, the rest. Answers with the length
-# and the digest of what it has read, and with the kinds of the descriptors that came with the first part.
+# Reads 70,000 bytes of the body and, unless the query is `leave`, the rest. Answers with the length and the digest of what
+# it has read, and with the kinds of the descriptors that it no longer has once the body is read.
 import hashlib
 import json
 import os
@@ -18,11 +18,11 @@ def descriptors():
 
 def application(environ, start_response):
     before = descriptors()
-    body = environ['wsgi.input'].read(min(int(environ.get('CONTENT_LENGTH') or 70_000) - 1, 70_000))
-    came = [target for _, target in sorted(descriptors() - before)]
+    body = environ['wsgi.input'].read(70_000)
     if environ['QUERY_STRING'] != 'leave':
         body += environ['wsgi.input'].read()
+    came = [target for _, target in sorted(before - descriptors())]
     start_response('200 OK', [('Content-Type', 'application/json')])
     kinds = ['pipe' if target.startswith('pipe:') else 'memory' if 'memfd:gatehouse-body' in target else 'file'
-             for target in came]
+             for target in came if not target.startswith('/proc')]
     return [json.dumps([len(body), hashlib.sha256(body).hexdigest(), kinds]).encode()]

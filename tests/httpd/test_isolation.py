@@ -75,7 +75,7 @@ def test_answers_stay_with_their_requests_while_workers_are_killed(server, error
             if number == 0:
                 foreign += httpd.get('/daemon/crash?SIGKILL').status != 502
                 continue
-            body = token(number, round_, 30_000)
+            body = token(number, round_, 30_000 if round_ % 2 else 150_000)
             response = httpd.post('/daemon/echo_body', body)
             foreign += response.status == 200 and response.complete and response.body != body
         return foreign

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -82,6 +83,12 @@ std::string frame(FrameType type, std::string_view payload = {}) {
   return out.append(payload);
 }
 
+std::string file_frame(std::uint64_t offset, std::uint64_t length, std::uint8_t flags = 0) {
+  std::string out;
+  wire::append_file({offset, length}, flags, kRequest, &out);
+  return out;
+}
+
 std::string first_part(std::string_view after_head, std::uint8_t flags = 0, std::string_view variable = "value",
                        Micros age = {}) {
   wire::RequestHead head;
@@ -155,6 +162,10 @@ TEST_GROUP(Session) {
   }
   void say(std::string_view bytes) {
     CHECK_TRUE(wire::send_all(child.get(), base::as_bytes(bytes), kLong) == wire::Sent::kAll);
+  }
+
+  void say_with(int fd, std::string_view bytes) {
+    CHECK_TRUE(base::send_with_fd(child.get(), base::as_bytes(bytes), fd, 0) == static_cast<ssize_t>(bytes.size()));
   }
 
   Served serve(Application behaviour) {
@@ -402,10 +413,8 @@ TEST(Session, ABodyOnDemandThatNobodyReadsIsNotAskedFor) {
 TEST(Session, ABufferedBodyIsReadFromItsFile) {
   UniqueFd file(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   CHECK_EQUAL(21, pwrite(file.get(), "not this, this and no", 21, 0));
-  say(first_part(frame(FrameType::kBody, "first, "), wire::kMoreBody));
-  std::string frame_of_file;
-  wire::append_file({10, 4}, 0, kRequest, &frame_of_file);
-  CHECK_TRUE(base::send_with_fd(child.get(), base::as_bytes(frame_of_file), file.get(), 0) > 0);
+  say_with(file.get(),
+           first_part(frame(FrameType::kBody, "first, ") + file_frame(10, 4), wire::kMoreBody | wire::kBodyFile));
   say(frame(FrameType::kBody, ", and last") + frame(FrameType::kBodyEnd));
   serve([&](const gatehouse_request& request, gatehouse_outcome*) {
     Host{request}.enter();
@@ -421,10 +430,7 @@ TEST(Session, ABufferedBodyIsReadFromItsPipe) {
   UniqueFd to_read(ends[0]);
   const UniqueFd to_write(ends[1]);
   CHECK_EQUAL(10, write(to_write.get(), "whole body", 10));
-  say(first_part("", wire::kMoreBody));
-  std::string frame_of_pipe;
-  wire::append_file({0, 12}, wire::kPiped, kRequest, &frame_of_pipe);
-  CHECK_TRUE(base::send_with_fd(child.get(), base::as_bytes(frame_of_pipe), to_read.get(), 0) > 0);
+  say_with(to_read.get(), first_part(file_frame(0, 12, wire::kPiped) + frame(FrameType::kBodyEnd), wire::kBodyFile));
   serve([&](const gatehouse_request& request, gatehouse_outcome*) {
     Host{request}.enter();
     STRCMP_EQUAL("whole", Host{request}.read(5).c_str());
@@ -436,21 +442,49 @@ TEST(Session, ABufferedBodyIsReadFromItsPipe) {
 TEST(Session, AFileOfTheBodyThatIsShorterThanAnnouncedIsAnError) {
   UniqueFd file(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   CHECK_EQUAL(3, pwrite(file.get(), "abc", 3, 0));
-  say(first_part("", wire::kMoreBody));
-  std::string frame_of_file;
-  wire::append_file({0, 4}, 0, kRequest, &frame_of_file);
-  CHECK_TRUE(base::send_with_fd(child.get(), base::as_bytes(frame_of_file), file.get(), 0) > 0);
+  say_with(file.get(), first_part(file_frame(0, 4) + frame(FrameType::kBodyEnd), wire::kBodyFile));
   serve([&](const gatehouse_request& request, gatehouse_outcome*) {
     Host{request}.enter();
     STRCMP_EQUAL("abc!httpd's temporary file cannot be read", Host{request}.read_all().c_str());
   });
 }
 
+TEST(Session, AFileOfTheBodyComesWithAHeadThatIsLargerThanTheBuffer) {
+  UniqueFd file(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  CHECK_EQUAL(4, pwrite(file.get(), "body", 4, 0));
+  const std::string large(300'000, 'v');
+  const std::string part = first_part(file_frame(0, 4) + frame(FrameType::kBodyEnd), wire::kBodyFile, large);
+  std::thread client([&] {
+    const ssize_t sent = base::send_with_fd(child.get(), base::as_bytes(part), file.get(), 0);
+    if (sent > 0) say(std::string_view(part).substr(static_cast<std::size_t>(sent)));
+  });
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    Host{request}.enter();
+    STRCMP_EQUAL("body", Host{request}.read_all().c_str());
+  });
+  client.join();
+}
+
+TEST(Session, AFileOfTheBodyForWhichNoDescriptorIsFreeIsAnError) {
+  UniqueFd file(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  CHECK_EQUAL(4, pwrite(file.get(), "body", 4, 0));
+  say_with(file.get(), first_part(file_frame(0, 4) + frame(FrameType::kBodyEnd), wire::kBodyFile));
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    rlimit before{};
+    getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit none{3, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    Host{request}.enter();
+    setrlimit(RLIMIT_NOFILE, &before);
+    STRCMP_EQUAL("!no descriptor was free for the file that holds it", Host{request}.read(10).c_str());
+    Host{request}.head();
+  });
+  STRCMP_CONTAINS("had none for the file that holds the body", lines.c_str());
+  heard_is("HEAD 200; END 0 200; eof");
+}
+
 TEST(Session, AFileOfTheBodyWithoutItsDescriptorIsGarbage) {
-  say(first_part("", wire::kMoreBody));
-  std::string frame_of_file;
-  wire::append_file({0, 4}, 0, kRequest, &frame_of_file);
-  say(frame_of_file);
+  say(first_part(file_frame(0, 4) + frame(FrameType::kBodyEnd), wire::kBodyFile));
   serve([&](const gatehouse_request& request, gatehouse_outcome*) {
     Host{request}.enter();
     STRCMP_EQUAL("!httpd sent a malformed request body", Host{request}.read(10).c_str());

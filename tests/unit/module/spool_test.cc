@@ -204,50 +204,6 @@ TEST(Spool, AFileOfSomebodyElseStandsWhereItWasAdded) {
   STRCMP_EQUAL("before other behind", take_all_finally(spool).c_str());
 }
 
-TEST(Spool, WhatIsMappedIsGivenAsItsFileOrInPieces) {
-  const std::string bytes = pattern(2 * kPiece + 7);
-  base::UniqueFd file(open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  LONGS_EQUAL(bytes.size(), pwrite(file.get(), bytes.data(), bytes.size(), 0));
-  Spool spool(limits);
-  spool.add_mapped(bytes.data(), file.get(), static_cast<std::int64_t>(bytes.size()));
-  CHECK(spool.has_room(1));
-  std::string taken = take(spool);
-  LONGS_EQUAL(kPiece, taken.size());
-  const Spool::Range range = spool.first_in_file();
-  LONGS_EQUAL(file.get(), range.fd);
-  CHECK(taken + content(range.fd, range.offset, range.length) == bytes);
-  while (!spool.is_empty()) taken += take(spool);
-  CHECK(taken == bytes);
-
-  spool.add_mapped(bytes.data(), file.get(), 9);
-  spool.drop_first();
-  CHECK(spool.is_empty());
-}
-
-TEST(Spool, WhatIsInAPipeIsGivenAsThePipeOrInPieces) {
-  const std::string bytes = pattern(kPiece + 7);
-  int ends[2];
-  LONGS_EQUAL(0, pipe2(ends, O_CLOEXEC | O_NONBLOCK));
-  const base::UniqueFd to_read(ends[0]), to_write(ends[1]);
-  LONGS_EQUAL(bytes.size(), write(to_write.get(), bytes.data(), bytes.size()));
-  Spool spool(limits);
-  spool.add_piped(to_read.get(), static_cast<std::int64_t>(bytes.size()));
-  CHECK(spool.has_room(1));
-  std::string taken = take(spool);
-  LONGS_EQUAL(kPiece, taken.size());
-  const Spool::Range range = spool.first_in_file();
-  LONGS_EQUAL(to_read.get(), range.fd);
-  CHECK_TRUE(range.is_piped);
-  LONGS_EQUAL(7, range.length);
-  taken += take(spool);
-  CHECK(taken == bytes);
-
-  spool.add_piped(to_read.get(), 9);
-  CHECK_FALSE(static_cast<bool>(spool.take()));  // nothing is in it
-  spool.drop_first();
-  CHECK(spool.is_empty());
-}
-
 TEST(Spool, MemoryThatCameFreeIsUsedAgainBehindTheFile) {
   Spool spool(limits);
   add(spool, std::string(100, 'a'));
