@@ -86,6 +86,7 @@ class Session {
   bool open_body_file();
   std::int64_t read_body_file(void* into, std::size_t size);
   std::int64_t receive_body(void* into, std::size_t size);
+  std::int64_t no_descriptor();
   std::int64_t read_failed(const char* error);
   gatehouse_io refuse_head(std::string_view what);
   bool is_too_long(const gatehouse_pair& header) const;
@@ -146,10 +147,7 @@ Session::Session(const SessionContext& context, std::uint32_t request, int chann
 // A descriptor comes with the first byte, and is lost when that is read otherwise.
 void Session::take_descriptor(std::byte* first) {
   body_file_due_ = false;
-  if (base::receive_with_fd(channel_, {first, 1}, &body_file_, MSG_DONTWAIT) > 0 || errno != EBADMSG) return;
-  body_file_lost_ = true;
-  base::log(Message::kOutOfDescriptors, "worker %d had none for the file that holds the body of a request",
-            static_cast<int>(getpid()));
+  body_file_lost_ = base::receive_with_fd(channel_, {first, 1}, &body_file_, MSG_DONTWAIT) < 0 && errno == EBADMSG;
 }
 
 // Peeks, so that all of the first part stays in the channel until the application is entered. Of a part larger
@@ -231,7 +229,8 @@ gatehouse_io Session::entered() {
     context_.progress->loaded.store(true, std::memory_order_relaxed);
   consume_first_part();
   if (gone_) return GATEHOUSE_GONE;
-  if (is_withdrawn()) {
+  // Whoever has a descriptor free takes a ticket.
+  if (is_withdrawn() || (body_file_lost_ && on_kept_channel_)) {
     decline();
     gone_ = true;
     return GATEHOUSE_GONE;
@@ -276,7 +275,7 @@ std::int64_t Session::read_body(void* into, std::size_t size) {
         break;
       case FrameDecoder::Step::kFrame:
         if (decoder_.header().type != FrameType::kFile || open_body_file()) break;
-        if (body_file_lost_) return read_failed("no descriptor was free for the file that holds it");
+        if (body_file_lost_) return no_descriptor();
         garbage("a file of the body without its descriptor");
         return read_failed("httpd sent a malformed request body");
       case FrameDecoder::Step::kMore:
@@ -326,6 +325,12 @@ std::int64_t Session::receive_body(void* into, std::size_t size) {
   decoder_.take_body(static_cast<std::uint32_t>(body));
   input_ = std::span(after_body_).first(static_cast<std::size_t>(received) - body);
   return static_cast<std::int64_t>(body);
+}
+
+std::int64_t Session::no_descriptor() {
+  base::log(Message::kOutOfDescriptors, "worker %d had none for the file that holds the body of a request",
+            static_cast<int>(getpid()));
+  return read_failed("no descriptor was free for the file that holds it");
 }
 
 std::int64_t Session::read_failed(const char* error) {

@@ -84,6 +84,7 @@ def test_a_worker_without_free_descriptors_gives_requests_back_and_does_not_spin
     traffic = Traffic(httpd, path='/token?20', journal=tmp_directory)
     with row.trial(httpd, traffic, lines=10 * row.size.seconds) as trial:
         victim = workers_of(httpd)[0]
+        at_once(lambda _: httpd.get('/sleep?0.2', timeout=60), range(24))  # so that both have the script
         old = limit_descriptors(victim, more=0)
         trial.event()
         try:

@@ -1024,6 +1024,39 @@ TEST(KeptSession, AKeptRequestIsNotConsumedBeforeTheApplicationIsEntered) {
   });
 }
 
+TEST(KeptSession, ABodyInAFileComesOnAKeptChannelToo) {
+  ticket_is_served();
+  heard_now();
+  for (const char* const content : {"first body", "other body"}) {
+    UniqueFd file(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    CHECK_EQUAL(10, pwrite(file.get(), content, 10, 0));
+    say_with(file.get(), first_part(file_frame(0, 10) + frame(FrameType::kBodyEnd), wire::kBodyFile));
+    const Served served = serve_kept(true, [&](const gatehouse_request& request, gatehouse_outcome*) {
+      Host{request}.enter();
+      STRCMP_EQUAL(content, Host{request}.read_all().c_str());
+    });
+    CHECK_TRUE(served == Served::kKept);
+    STRCMP_EQUAL("END 0 200; kept", heard_now().c_str());
+  }
+}
+
+TEST(KeptSession, ARequestForWhoseFileNoDescriptorIsFreeIsGivenBack) {
+  ticket_is_served();
+  heard_now();
+  UniqueFd file(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  say_with(file.get(), first_part(file_frame(0, 4) + frame(FrameType::kBodyEnd), wire::kBodyFile));
+  serve_kept(true, [&](const gatehouse_request& request, gatehouse_outcome* outcome) {
+    rlimit before{};
+    getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit none{3, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    LONGS_EQUAL(GATEHOUSE_GONE, Host{request}.enter());
+    setrlimit(RLIMIT_NOFILE, &before);
+    outcome->result = GATEHOUSE_ABORTED;
+  });
+  STRCMP_EQUAL("DECLINED; ", heard_now().c_str());
+}
+
 TEST(KeptSession, AChannelWithMoreBodyToComeIsNotKept) {
   say(first_part("", wire::kMoreBody));
   CHECK_TRUE(serve_kept(false, hello) == Served::kDone);
