@@ -75,6 +75,7 @@ apr_off_t held_by(const ap_filter_t* core) {
   for (const apr_bucket* bucket = APR_BRIGADE_FIRST(input->b); bucket != APR_BRIGADE_SENTINEL(input->b);
        bucket = APR_BUCKET_NEXT(bucket)) {
     if (APR_BUCKET_IS_SOCKET(bucket)) return held;
+    if (bucket->length == static_cast<apr_size_t>(-1)) return -1;
     held += static_cast<apr_off_t>(bucket->length);
   }
   return -1;
