@@ -452,7 +452,7 @@ gatehouse_io Session::send_file(int fd, std::int64_t offset, std::int64_t length
   if (length <= 0) return GATEHOUSE_OK;
   // The kernel hands the descriptor over with the first buffer of a send, so head and FILE must fit into one.
   std::string& output = outbox_.frames();
-  if (output.size() + wire::kFrameHeaderSize + 16 > wire::kOneBuffer && flush() != GATEHOUSE_OK) return GATEHOUSE_GONE;
+  if (output.size() + wire::kFileFrameSize > wire::kOneBuffer && flush() != GATEHOUSE_OK) return GATEHOUSE_GONE;
   const std::size_t before = output.size();
   wire::append_file({static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length)}, 0, request_, &output);
   const Sent outcome = wire::send_descriptor(channel_, base::as_bytes(output), fd, timeout_);

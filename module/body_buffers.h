@@ -18,8 +18,8 @@ namespace httpd {
 class BodyBuffers {
  public:
   static constexpr std::size_t kSize = 1u << 20;
-  // Of a pipe, in pages. Each holds a piece of what came by the network, up to 32 KiB; and no more than as much of what
-  // is written. A user's pipes may have 16,384 in all (/proc/sys/fs/pipe-user-pages-soft).
+  // Of a pipe, in pages: a place for a page that is written, or for a piece of up to 32 KiB that came by the network.
+  // The pipes of a user may have 16,384 in all (/proc/sys/fs/pipe-user-pages-soft).
   static constexpr int kSlots = 64;
   // Idle ones that are kept.
   static constexpr std::size_t kMost = 32;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "module/direct_input.h"
 #include "module/hooks.h"
 
 #include "module/access_hooks.h"
 #include "module/config.h"
 #include "module/daemon_spawn.h"
+#include "module/direct_input.h"
 #include "module/embedded_host.h"
 #include "module/handler.h"
 #include "module/interruption.h"

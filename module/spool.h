@@ -69,13 +69,12 @@ class Spool {
   // is no descriptor for them.
   base::Result<Piece> take_finally();
 
-  // The part that stands first when it is mapped, in a pipe or in the temporary file, as a range of that; length 0: it
-  // is not. The descriptor stays whose it is.
+  // The part that stands first when it is in the temporary file, as a range of that; length 0: it is not. The
+  // descriptor stays the spool's, and valid as long as the spool lives.
   struct Range {
     int fd;
     std::int64_t offset;
     std::int64_t length;
-    bool is_piped = false;
   };
   Range first_in_file() const;
   // It was taken.

@@ -31,7 +31,7 @@
 
 namespace wire {
 
-inline constexpr std::uint16_t kProtocolVersion = 4;
+inline constexpr std::uint16_t kProtocolVersion = 5;
 inline constexpr std::size_t kFrameHeaderSize = 12;
 inline constexpr std::uint32_t kMaxBodyFrame = 1u << 20;     // payload of BODY, either way
 inline constexpr std::uint32_t kMaxRequestHead = 16u << 20;  // payload of a request HEAD
@@ -42,8 +42,9 @@ inline constexpr std::uint32_t kMaxLog = 16u << 10;          // the same
 inline constexpr std::size_t kMaxLogFile = 1024;             // of it: a file's name
 inline constexpr std::uint32_t kMaxFirstBody = 64u << 10;    // body bytes in a request's first part
 inline constexpr std::uint32_t kMaxPairs = 1u << 16;         // entries of an environ, headers of a response
+inline constexpr std::size_t kFileFrameSize = kFrameHeaderSize + 16;
 // HEAD, one BODY, FILE and BODY_END.
-inline constexpr std::uint32_t kMaxFirstPart = kMaxRequestHead + kMaxFirstBody + 16 + 4 * kFrameHeaderSize;
+inline constexpr std::uint32_t kMaxFirstPart = kMaxRequestHead + kMaxFirstBody + kFileFrameSize + 3 * kFrameHeaderSize;
 
 enum class FrameType : std::uint8_t {
   // child to worker
@@ -54,11 +55,11 @@ enum class FrameType : std::uint8_t {
   kStarted = 16,   // once, and only when the child still holds body bytes back (flag kMoreBody of the head)
   kDeclined = 17,  // not entered, code is stale: send it again
   kResponseHead = 18,
-  kFile =
-      19,     // one descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body; a child's stands in the first
-              // part, with whose first byte its descriptor comes
-  kLog = 20,  // u8 level, u32 line, its file, text
-  kEnd = 21,  // see struct End: the request's last frame
+  // One descriptor (SCM_RIGHTS) and u64 offset, u64 length: part of the body. A child's stands in the first part, with
+  // whose first byte its descriptor comes.
+  kFile = 19,
+  kLog = 20,      // u8 level, u32 line, its file, text
+  kEnd = 21,      // see struct End: the request's last frame
   kInterim = 22,  // InterimHead: a 1xx response ahead of the head
   kAnswers = 23   // to a call, in place of head and body: what each of its functions gave
 };

@@ -15,6 +15,7 @@ import pytest
 from conftest import stop_clean
 from httpd_server import free_port
 from http2 import Http2Connection
+from processes import wait_until
 from raw_http import Connection, format_request
 
 CONFIG = '''
@@ -165,12 +166,11 @@ def test_what_counts_bytes_counts_those_in_pipes(httpd, size):
     with Connection(httpd.port) as connection:
         connection.send(request)
         assert connection.response().json()[:2] == seen(body, 'pipe')[:2]
-    deadline = time.monotonic() + 5
-    while not (lines := [line for line in (httpd.root / 'bytes.log').read_text().splitlines() if line.endswith(path)]):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    def lines():
+        return [line for line in (httpd.root / 'bytes.log').read_text().splitlines() if line.endswith(path)]
+    wait_until(lines, what='the request is logged')
     # mod_http2 has looked at the first bytes of the connection, which counts them twice.
-    assert int(lines[0].split()[0]) == len(request) + len(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    assert int(lines()[0].split()[0]) == len(request) + len(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
 
 def test_a_body_that_is_too_slow_is_408(httpd, error_log):

@@ -96,7 +96,7 @@ TEST_GROUP(Ticket){};
 
 TEST(Ticket, IsThirtyTwoBytes) {
   is("4748544b"
-     "04000000"
+     "05000000"
      "04030201"
      "00000000"
      "0700000000000000"
