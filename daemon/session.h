@@ -4,15 +4,12 @@
 // The worker's side of one request: the host table of wsgi/engine_abi.h over one private channel.
 // Thread: the worker thread that owns the channel; its buffers are its own and are used again for the next request.
 
-#include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <vector>
 
-#include "base/posix.h"
 #include "daemon/intake.h"
 #include "daemon/outbox.h"
+#include "daemon/request_input.h"
 #include "daemon/slots.h"
 #include "daemon/watchdog.h"
 #include "wire/group_spec.h"
@@ -48,9 +45,7 @@ class SessionBuffers {
  public:
   // outbox: what it sends by; must outlive the buffers.
   explicit SessionBuffers(Outbox& outbox) : outbox_(outbox) {}
-  // At least size bytes for what arrives; the first kept bytes stay.
-  std::byte* input(std::size_t size, std::size_t kept = 0);
-  std::size_t input_capacity() const { return capacity_; }
+  InputBuffer& input() { return input_; }
   Outbox& outbox() { return outbox_; }
   // A request's environ, as it is decoded and as an engine takes it.
   std::vector<wire::Pair>& pairs() { return pairs_; }
@@ -58,8 +53,7 @@ class SessionBuffers {
   void shrink();
 
  private:
-  std::unique_ptr<std::byte[]> input_;
-  std::size_t capacity_ = 0;
+  InputBuffer input_;
   Outbox& outbox_;
   std::vector<wire::Pair> pairs_;
   std::vector<gatehouse_pair> environ_;
