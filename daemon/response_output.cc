@@ -21,6 +21,9 @@ using base::Message;
 
 constexpr std::size_t kOutputLimit = 64u << 10;  // what BUFFER may leave waiting
 constexpr std::size_t kPiecesPerFrame = 63;
+// A response of so much, and what is worth a frame of it; less goes by the channel at no more cost.
+constexpr std::uint64_t kWorthMemory = 1u << 20;
+constexpr std::size_t kWorthPlacing = 32u << 10;
 
 std::string_view view(const gatehouse_text& text) { return {text.data, text.size}; }
 
@@ -83,7 +86,17 @@ gatehouse_io ResponseOutput::send_body(std::span<const gatehouse_text> pieces, g
     case GATEHOUSE_FLUSH:
       break;
   }
-  return total == 0 ? channel_.flush() : send_pieces(pieces);
+  return total == 0 ? channel_.flush() : send(Pieces(pieces), total);
+}
+
+gatehouse_io ResponseOutput::send(Pieces pieces, std::size_t total) {
+  body_size_ += total;
+  if (memory_ && total >= kWorthPlacing && body_size_ >= kWorthMemory) memory_->send(&pieces);
+  return channel_.is_gone() ? GATEHOUSE_GONE : send_pieces(pieces);
+}
+
+void ResponseOutput::settle() {
+  if (memory_) memory_->settle();
 }
 
 // What is held has to go soon, and what is buffered may wait.
@@ -98,25 +111,17 @@ gatehouse_io ResponseOutput::buffer(std::span<const gatehouse_text> pieces, std:
 }
 
 // One frame and one system call for as many pieces as fit; what waits goes in front.
-gatehouse_io ResponseOutput::send_pieces(std::span<const gatehouse_text> pieces) {
+gatehouse_io ResponseOutput::send_pieces(Pieces pieces) {
   std::string& output = channel_.frames();
-  std::size_t offset = 0;  // in the first piece
-  while (!pieces.empty()) {
+  while (!pieces.is_empty()) {
     iovec parts[kPiecesPerFrame + 1];
     std::size_t count = 1;
     std::size_t size = 0;
-    while (!pieces.empty() && count < std::size(parts) && size < wire::kMaxBodyFrame) {
-      const gatehouse_text& piece = pieces.front();
-      const std::size_t taken = std::min(piece.size - offset, wire::kMaxBodyFrame - size);
-      parts[count++] = {const_cast<char*>(piece.data) + offset, taken};
-      size += taken;
-      offset += taken;
-      if (offset == piece.size) {
-        pieces = pieces.subspan(1);
-        offset = 0;
-      }
+    while (!pieces.is_empty() && count < std::size(parts) && size < wire::kMaxBodyFrame) {
+      const std::string_view part = pieces.take(wire::kMaxBodyFrame - size);
+      parts[count++] = {const_cast<char*>(part.data()), part.size()};
+      size += part.size();
     }
-    if (size == 0) continue;
     wire::append_frame_header({wire::FrameType::kBody, 0, static_cast<std::uint32_t>(size), channel_.request()},
                               &output);
     parts[0] = {output.data(), output.size()};
@@ -155,7 +160,7 @@ gatehouse_io ResponseOutput::copy_file(int fd, std::int64_t offset, std::int64_t
       return GATEHOUSE_GONE;
     }
     const gatehouse_text piece{buffer, static_cast<std::size_t>(size)};
-    if (send_pieces(std::span(&piece, 1)) != GATEHOUSE_OK) return GATEHOUSE_GONE;
+    if (send_pieces(Pieces(std::span(&piece, 1))) != GATEHOUSE_OK) return GATEHOUSE_GONE;
     offset += size;
     length -= size;
   }

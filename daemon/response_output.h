@@ -6,9 +6,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
+#include "daemon/lent_memory.h"
+#include "daemon/pieces.h"
 #include "daemon/session_channel.h"
 #include "wsgi/engine_abi.h"
 
@@ -22,21 +25,28 @@ class ResponseOutput {
   gatehouse_io send_head(const gatehouse_response_head& head);
   // The head broke a limit, which is logged.
   bool is_head_refused() const { return head_refused_; }
+  // httpd holds nothing back of the request body: from here on, large bodies may go by way of its memory.
+  void allow_memory() { memory_.emplace(&channel_); }
   gatehouse_io send_body(std::span<const gatehouse_text> pieces, gatehouse_send how);
   gatehouse_io send_file(int fd, std::int64_t offset, std::int64_t length);
   gatehouse_io send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers);
   void log(gatehouse_level level, std::string_view line, const gatehouse_place* place = nullptr);
+  // Before the end of the response: httpd has nothing to say about it any more.
+  void settle();
 
  private:
   gatehouse_io refuse_head(std::string_view what);
   bool is_too_long(const gatehouse_pair& header) const;
   gatehouse_io refuse_header(const gatehouse_pair& header);
   gatehouse_io buffer(std::span<const gatehouse_text> pieces, std::size_t total);
-  gatehouse_io send_pieces(std::span<const gatehouse_text> pieces);
+  gatehouse_io send(Pieces pieces, std::size_t total);
+  gatehouse_io send_pieces(Pieces pieces);
   gatehouse_io copy_file(int fd, std::int64_t offset, std::int64_t length);
   bool send_line(gatehouse_level level, std::string_view line, const gatehouse_place* place);
 
   SessionChannel& channel_;
+  std::optional<LentMemory> memory_;
+  std::uint64_t body_size_ = 0;  // up to now, of what was not to be buffered
   bool head_refused_ = false;
 };
 

@@ -88,6 +88,7 @@ gatehouse_io Session::entered() {
     channel_.set_gone();
     return GATEHOUSE_GONE;
   }
+  if (!input_.has_more_body()) output_.allow_memory();
   if (!input_.has_more_body() || input_.is_on_demand()) return GATEHOUSE_OK;
   // The channel is empty this way but for log lines; if those fill it, read_body sends what is left of it.
   std::string& output = channel_.frames();
@@ -211,6 +212,8 @@ Served Session::end(const gatehouse_outcome& outcome) {
   wire::End end{static_cast<std::uint8_t>(outcome.result), static_cast<std::uint16_t>(outcome.status)};
   if (output_.is_head_refused()) end = {GATEHOUSE_FAILED, 500};
   if (function_call_) end = answers(outcome);
+  output_.settle();
+  if (channel_.is_gone()) return Served::kDone;
   const bool is_kept = keep();
   if (is_kept) {
     end.worker = context_.worker;

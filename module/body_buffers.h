@@ -2,10 +2,11 @@
 #pragma once
 
 // Where request bodies wait that go to a worker whole, by a descriptor: a pipe, into which the kernel moves what a
-// client sends without copying it, or memory. Both are used again for the group's next body, since the kernel takes
-// longer to find such memory than to fill it. The memory's size is sealed, so that no worker can take it from under
-// this process. A worker that keeps the descriptor might see later bodies; but these belong to requests of the same
-// group, whose processes are one user's. Any thread.
+// client sends without copying it, or memory; and memory that a worker puts a large response into. Both are used again
+// for the group's next body, since the kernel takes longer to find such memory than to fill it. The memory's size is
+// sealed, so that no worker can take it from under this process. A worker that keeps the descriptor might see later
+// bodies, or change later responses; but these belong to requests of the same group, whose processes are one user's.
+// Any thread.
 
 #include <cstddef>
 #include <vector>

@@ -274,6 +274,7 @@ void ResponseWriter::append(const void* data, std::size_t size) {
 }
 
 void ResponseWriter::append_borrowed(const void* data, std::size_t size) {
+  if (meter_) return append(data, size);
   if (size == 0) return;
   append_bucket(brigade_, apr_bucket_transient_create(static_cast<const char*>(data), size, brigade_->bucket_alloc));
   buffered_ += size;
@@ -362,6 +363,12 @@ ResponseWriter::Taken ResponseWriter::offer() {
     if (!flush_part(rest, size)) return Taken::kGone;
   } while (!NonblockingOutput::is_waiting(r_->connection) && !APR_BRIGADE_EMPTY(brigade_));
   return NonblockingOutput::is_waiting(r_->connection) ? Taken::kSome : Taken::kAll;
+}
+
+void ResponseWriter::keep() {
+  for (apr_bucket* bucket = APR_BRIGADE_FIRST(brigade_); bucket != APR_BRIGADE_SENTINEL(brigade_);
+       bucket = APR_BUCKET_NEXT(bucket))
+    if (APR_BUCKET_IS_TRANSIENT(bucket)) apr_bucket_setaside(bucket, r_->pool);
 }
 
 // A stream with room for a byte takes a block of any size.

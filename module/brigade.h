@@ -78,9 +78,10 @@ class ResponseWriter {
   void set_content_length(std::int64_t length);
   bool has_head() const { return has_head_; }
 
-  void append(const void* data, std::size_t size);           // takes a copy
-  void append_borrowed(const void* data, std::size_t size);  // no copy: data must last until flush() has returned
-  void append_owned(char* allocated, std::size_t size);      // a malloc()ed block, freed by httpd when it is sent
+  void append(const void* data, std::size_t size);  // takes a copy
+  // No copy: data must last until flush() has returned, or until offer() and, if that has left something, keep() have.
+  void append_borrowed(const void* data, std::size_t size);
+  void append_owned(char* allocated, std::size_t size);  // a malloc()ed block, freed by httpd when it is sent
   // False: no descriptor was free; nothing was appended.
   bool append_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length);
   std::size_t buffered() const { return buffered_; }  // bytes appended and not passed on; a file counts as 0
@@ -97,6 +98,8 @@ class ResponseWriter {
     kGone
   };
   Taken offer();
+  // Copies what is borrowed of what an offer has left.
+  void keep();
   // After kSome or kNothing: when the client's socket is writable again, a stream's from time to time.
   Taken go_on();
   // Before the first byte, and when nothing is offered any more.

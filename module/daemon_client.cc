@@ -80,6 +80,7 @@ class Forwarding {
     plan_.spool = {static_cast<std::size_t>(size_or(spec_.response_buffer_size, kResponseBuffer)),
                    size_or(spec_.response_spool_size, kResponseSpool), group_.spool_directory};
     plan_.kept = kept_;
+    plan_.bodies = group_.bodies;
     is_urgent_ = group_.queue.priority >= 0 && directory_config(r).queue_priority == QueuePriority::kHigh;
   }
   int run();

@@ -25,6 +25,13 @@ void Delivery::add_block(Block data, std::size_t size) {
   tell_trouble();
 }
 
+bool Delivery::pass(std::string_view bytes) {
+  writer_->append_borrowed(bytes.data(), bytes.size());
+  const bool is_there = offer();
+  if (is_behind_) writer_->keep();
+  return is_there;
+}
+
 bool Delivery::add_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length) {
   if (!is_behind_) return writer_->append_file(std::move(fd), offset, length);
   spool_.add_file(std::move(fd), offset, length);

@@ -23,6 +23,8 @@ class Delivery {
 
   void add(std::string_view bytes);  // takes a copy
   void add_block(Block data, std::size_t size);
+  // While it is not behind: add() and offer(), but only what the client does not take is copied.
+  bool pass(std::string_view bytes);
   // False: no descriptor was free.
   bool add_file(base::UniqueFd fd, std::int64_t offset, std::int64_t length);
 

@@ -71,6 +71,7 @@ Relay::Flow Relay::step() {
   if (is_to_ask_stream() && ask_stream_.passed() && offer() == Flow::kOver) return Flow::kOver;
   if (wants_body() && read_client() == Flow::kOver) return Flow::kOver;
   if (wants_body() && is_body_buffered()) return Flow::kContinue;
+  if (has_received() && delivery_.has_room()) return receive(Wait::kNo);
   if (may_wait_in_call()) return receive(Wait::kInCall);
   const Ready ready = wait();
   if (ready.count < 0) return on_close(errno);
@@ -131,9 +132,10 @@ Relay::Flow Relay::on_client_gone() {
 }
 
 // As much as the client takes now; the rest when its socket is writable.
-Relay::Flow Relay::offer() {
+Relay::Flow Relay::offer() { return note_offered(delivery_.offer()); }
+
+Relay::Flow Relay::note_offered(bool is_there) {
   unflushed_ = false;
-  const bool is_there = delivery_.offer();
   const bool has_moved = delivery_.has_moved();
   if (!delivery_.is_behind()) {
     client_deadline_ = Deadline::never();
@@ -294,14 +296,23 @@ void Relay::send_body(std::size_t size) {
 Relay::Flow Relay::receive(Wait wait) {
   int flags = wait == Wait::kInCall ? 0 : MSG_DONTWAIT;
   silent_ = true;
-  for (bool dry = false; !dry; flags = MSG_DONTWAIT) {
-    const bool direct = reader_.body_left() >= kDirectBody;
-    if ((direct ? receive_body(flags, &dry) : receive_frames(flags, &dry)) == Flow::kOver) return Flow::kOver;
+  for (bool dry = false; !dry || has_received(); flags = MSG_DONTWAIT) {
+    if (receive_next(flags, &dry) == Flow::kOver) return Flow::kOver;
     if (delivery_.is_worth_a_pass() && offer() == Flow::kOver) return Flow::kOver;
     if (delivery_.is_behind()) return Flow::kContinue;
   }
   if (silent_ && wait == Wait::kInCall) return on_silence();
   return unflushed_ ? offer() : Flow::kContinue;
+}
+
+// What comes next of the response, wherever it is.
+Relay::Flow Relay::receive_next(int flags, bool* dry) {
+  if (!placed_.empty()) return pass_placed();
+  if (!after_placed_.empty()) {
+    const std::string frames = std::exchange(after_placed_, {});
+    return on_bytes(base::as_bytes(frames));
+  }
+  return reader_.body_left() >= kDirectBody ? receive_body(flags, dry) : receive_frames(flags, dry);
 }
 
 Relay::Flow Relay::receive_frames(int flags, bool* dry) {
@@ -365,6 +376,13 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
       case Event::kFile:
         if (on_file() == Flow::kOver) return Flow::kOver;
         break;
+      case Event::kMemory:
+        lend_memory();
+        break;
+      case Event::kPlaced:
+        placed_ = std::string_view(memory_.data() + reader_.place().offset, reader_.place().length);
+        after_placed_.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        return Flow::kContinue;
       case Event::kAnswers:
         on_answers();
         break;
@@ -424,10 +442,43 @@ Relay::Flow Relay::on_file() {
   return cut(HTTP_INTERNAL_SERVER_ERROR);
 }
 
+// By way of memory, a large body is copied once less than by the channel. For a stream of HTTP/2 it would have to be
+// copied all the same.
+void Relay::lend_memory() {
+  if (ended_) return;  // the worker sees that nothing can come
+  if (!client_.is_stream()) memory_ = plan_.bodies->take();
+  const std::uint32_t size = client_.is_stream() || !memory_.open_memory() ? 0 : BodyBuffers::kSize;
+  if (size > 0 && send_size(wire::FrameType::kMemory, size, memory_.memory())) return reader_.lend(size);
+  send_size(wire::FrameType::kMemory, 0);
+}
+
+// A worker that has gone is found out by receive().
+bool Relay::send_size(wire::FrameType type, std::uint32_t size, int fd) const {
+  std::string frame;
+  wire::append_size(type, size, plan_.request, &frame);
+  return base::send_with_fd(channel_.get(), base::as_bytes(frame), fd, MSG_DONTWAIT) > 0;
+}
+
+// Some of it. The worker is told when it may use the memory again.
+Relay::Flow Relay::pass_placed() {
+  const std::string_view part = placed_.substr(0, Delivery::kBlock);
+  silent_ = false;
+  progress();
+  if (delivery_.is_behind()) {
+    delivery_.add(part);
+  } else if (note_offered(delivery_.pass(part)) == Flow::kOver) {
+    return Flow::kOver;
+  }
+  placed_.remove_prefix(part.size());
+  if (placed_.empty() && !ended_) send_size(wire::FrameType::kTaken, reader_.place().length);
+  return Flow::kContinue;
+}
+
 // is_last: nothing follows END in what was received.
 Relay::Flow Relay::on_end(bool is_last) {
   const wire::End& end = reader_.end();
   has_ended_ = true;
+  if (memory_.is_open() && plan_.bodies->put(std::move(memory_), base::now())) watch_rest(plan_.bodies);
   if (is_last && reader_.is_kept() && !ended_ && to_send_.empty() && !plan_.more_body) keep_channel();
   if (end.outcome == GATEHOUSE_COMPLETE) {
     if (plan_.answers != nullptr) return answered(OK);

@@ -14,6 +14,7 @@
 
 #include "base/posix.h"
 #include "module/answers.h"
+#include "module/body_buffers.h"
 #include "module/brigade.h"
 #include "module/client_watch.h"
 #include "module/delivery.h"
@@ -45,6 +46,7 @@ struct RelayPlan {
   base::Micros client_timeout;                              // of each wait for the client to take bytes
   SpoolLimits spool;                                        // of the response
   Spool* body_spool = nullptr;                              // what is buffered of the body behind the first part
+  BodyBuffers* bodies;                                      // where memory for a large response comes from
   KeptChannels* kept;                                       // where a channel goes whose thread stays with it
   WaitingCounts::Place* place = nullptr;                    // to be left when the application is entered
 };
@@ -106,10 +108,12 @@ class Relay {
 
   Flow on_client(short events);
   Flow offer();
+  Flow note_offered(bool is_there);
   bool is_to_ask_stream() const { return client_.is_stream() && delivery_.is_behind(); }
   void let_client_send();
 
   Flow receive(Wait wait);
+  Flow receive_next(int flags, bool* dry);
   Flow receive_frames(int flags, bool* dry);
   Flow receive_body(int flags, bool* dry);
   Flow on_nothing(ssize_t size, bool* dry);
@@ -118,6 +122,10 @@ class Relay {
   Flow on_interim();
   void on_head();
   Flow on_file();
+  void lend_memory();
+  bool send_size(wire::FrameType type, std::uint32_t size, int fd = -1) const;
+  bool has_received() const { return !placed_.empty() || !after_placed_.empty(); }
+  Flow pass_placed();
   Flow on_end(bool is_last);
   void keep_channel();
   Flow on_close(int error);
@@ -141,6 +149,9 @@ class Relay {
   ResponseWriter* writer_;
   Delivery delivery_;
   ResponseReader reader_;
+  std::string_view placed_;     // in the memory, not passed on yet
+  std::string after_placed_;    // frames that came behind it
+  BodyBuffers::Buffer memory_;  // that is lent
   ClientWatch client_;
   base::Deadline deadline_ = base::Deadline::never();         // of the worker
   base::Deadline client_deadline_ = base::Deadline::never();  // while the client is behind

@@ -82,6 +82,10 @@ ResponseReader::Event ResponseReader::on_frame() {
       return on_head();
     case FrameType::kFile:
       return on_file();
+    case FrameType::kWantMemory:
+      return on_want_memory();
+    case FrameType::kPlaced:
+      return on_placed();
     case FrameType::kAnswers:
       return on_answers();
     case FrameType::kLog:
@@ -118,6 +122,17 @@ ResponseReader::Event ResponseReader::on_file() {
   if (!wire::decode_file(decoder_.payload(), &file_)) return refuse("a malformed file range");
   if (!descriptor_.valid()) return refuse("a file without a descriptor");
   return count(file_.length) ? Event::kFile : refuse("a body longer than its Content-Length");
+}
+
+ResponseReader::Event ResponseReader::on_want_memory() {
+  if (request_body_ == Body::kFollows) return refuse("memory for the response to a body that follows");
+  return std::exchange(memory_wanted_, true) ? refuse("memory is asked for twice") : Event::kMemory;
+}
+
+ResponseReader::Event ResponseReader::on_placed() {
+  if (!wire::decode_placed(decoder_.payload(), &place_)) return refuse("a malformed place");
+  if (place_.offset > memory_ || place_.length > memory_ - place_.offset) return refuse("a place that was not lent");
+  return count(place_.length) ? Event::kPlaced : refuse("a body longer than its Content-Length");
 }
 
 ResponseReader::Event ResponseReader::on_answers() {

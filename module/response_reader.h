@@ -29,6 +29,8 @@ class ResponseReader {
     kHead,      // head()
     kBody,      // body(): the next bytes
     kFile,      // file() and take_file(): the next part of the body
+    kMemory,    // memory is wanted: lend() what there is
+    kPlaced,    // place(): the next part of the body is there in the lent memory
     kAnswers,   // answers(): of a call
     kLog,       // log()
     kEnd,       // end(); whole unless it says otherwise
@@ -43,6 +45,8 @@ class ResponseReader {
   void expect_answers(std::size_t count) { answers_wanted_ = count; }
   // The next event. What it refers to is valid until the next call.
   Event next(std::span<const std::byte>* input);
+  // The worker has memory of this size.
+  void lend(std::uint32_t size) { memory_ = size; }
   // A descriptor came along with the bytes that follow.
   void add_descriptor(base::UniqueFd fd);
 
@@ -51,6 +55,7 @@ class ResponseReader {
   std::string_view body() const { return body_; }
   const wire::FileRange& file() const { return file_; }
   base::UniqueFd take_file() { return std::move(descriptor_); }
+  const wire::Place& place() const { return place_; }
   const std::vector<wire::Answer>& answers() const { return answers_; }
   const wire::LogLine& log() const { return log_; }
   const wire::End& end() const { return end_; }
@@ -70,6 +75,8 @@ class ResponseReader {
   Event on_interim();
   Event on_head();
   Event on_file();
+  Event on_want_memory();
+  Event on_placed();
   Event on_answers();
   Event on_end();
   Event refuse(const char* reason);
@@ -81,12 +88,15 @@ class ResponseReader {
   bool started_ = false;
   bool has_head_ = false;
   bool body_wanted_ = false;
+  bool memory_wanted_ = false;
+  std::uint32_t memory_ = 0;
   std::size_t answers_wanted_ = 0;  // 0: it is no call
   std::vector<wire::Answer> answers_;
   wire::LogLine log_;
   wire::InterimHead interim_;
   wire::ResponseHead head_;
   wire::FileRange file_;
+  wire::Place place_;
   wire::End end_;
   std::string_view body_;
   base::UniqueFd descriptor_;

@@ -31,7 +31,7 @@
 
 namespace wire {
 
-inline constexpr std::uint16_t kProtocolVersion = 5;
+inline constexpr std::uint16_t kProtocolVersion = 6;
 inline constexpr std::size_t kFrameHeaderSize = 12;
 inline constexpr std::uint32_t kMaxBodyFrame = 1u << 20;     // payload of BODY, either way
 inline constexpr std::uint32_t kMaxRequestHead = 16u << 20;  // payload of a request HEAD
@@ -43,6 +43,7 @@ inline constexpr std::size_t kMaxLogFile = 1024;             // of it: a file's 
 inline constexpr std::uint32_t kMaxFirstBody = 64u << 10;    // body bytes in a request's first part
 inline constexpr std::uint32_t kMaxPairs = 1u << 16;         // entries of an environ, headers of a response
 inline constexpr std::size_t kFileFrameSize = kFrameHeaderSize + 16;
+inline constexpr std::size_t kSizeFrameSize = kFrameHeaderSize + 4;  // MEMORY and TAKEN
 // HEAD, one BODY, FILE and BODY_END.
 inline constexpr std::uint32_t kMaxFirstPart = kMaxRequestHead + kMaxFirstBody + kFileFrameSize + 3 * kFrameHeaderSize;
 
@@ -51,6 +52,9 @@ enum class FrameType : std::uint8_t {
   kRequestHead = 1,  // RequestHead; begins with the size of the first part, this frame's header included
   kBody = 2,         // both ways, never empty
   kBodyEnd = 3,      // the request body is complete
+  // The answer to kWantMemory: u32 size, with a descriptor of so much memory; 0, without: there is none.
+  kMemory = 4,
+  kTaken = 5,  // u32 size: so many bytes of the memory may be used again, in the order of the kPlaced
   // worker to child, FILE both ways
   kStarted = 16,   // once, and only when the child still holds body bytes back (flag kMoreBody of the head)
   kDeclined = 17,  // not entered, code is stale: send it again
@@ -61,7 +65,11 @@ enum class FrameType : std::uint8_t {
   kLog = 20,      // u8 level, u32 line, its file, text
   kEnd = 21,      // see struct End: the request's last frame
   kInterim = 22,  // InterimHead: a 1xx response ahead of the head
-  kAnswers = 23   // to a call, in place of head and body: what each of its functions gave
+  kAnswers = 23,  // to a call, in place of head and body: what each of its functions gave
+  // Once, when the child holds back nothing of the request body: more of the response body is to come than a channel
+  // is good for.
+  kWantMemory = 24,
+  kPlaced = 25  // u32 offset, u32 length: the next bytes of the body are there in the memory
 };
 
 enum FrameFlag : std::uint8_t {

@@ -330,4 +330,34 @@ bool decode_file(std::span<const std::byte> payload, FileRange* out) {
   return true;
 }
 
+void append_placed(const Place& place, std::uint32_t request, std::string* out) {
+  const auto put = [&](auto& writer) {
+    writer.u32(place.offset);
+    writer.u32(place.length);
+  };
+  append_frame({FrameType::kPlaced, 0, 0, request}, put, out);
+}
+
+bool decode_placed(std::span<const std::byte> payload, Place* out) {
+  ByteReader reader(payload);
+  const Place place{reader.u32(), reader.u32()};
+  if (!reader.ok() || reader.remaining() != 0 || place.length == 0) return false;
+  *out = place;
+  return true;
+}
+
+void append_size(FrameType type, std::uint32_t size, std::uint32_t request, std::string* out) {
+  append_frame(
+      {type, 0, 0, request}, [&](auto& writer) { writer.u32(size); }, out);
+}
+
+bool decode_size(std::span<const std::byte> frame, FrameType type, std::uint32_t request, std::uint32_t* size) {
+  FrameHeader header{};
+  if (frame.size() != kSizeFrameSize || !decode_frame_header(frame, &header)) return false;
+  if (header.type != type || header.flags != 0 || header.request != request) return false;
+  ByteReader reader(frame.subspan(kFrameHeaderSize));
+  *size = reader.u32();
+  return header.length == sizeof *size;
+}
+
 }  // namespace wire

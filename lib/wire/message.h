@@ -137,6 +137,19 @@ struct FileRange {
 void append_file(const FileRange& range, std::uint8_t flags, std::uint32_t request, std::string* out);
 bool decode_file(std::span<const std::byte> payload, FileRange* out);
 
+// Part of the memory that a child lends a worker.
+struct Place {
+  std::uint32_t offset = 0;
+  std::uint32_t length = 0;
+};
+void append_placed(const Place& place, std::uint32_t request, std::string* out);
+bool decode_placed(std::span<const std::byte> payload, Place* out);  // false as well for a length of 0
+
+// MEMORY or TAKEN. These come when a request's other frames have been decoded or will never be: so one at a time.
+void append_size(FrameType type, std::uint32_t size, std::uint32_t request, std::string* out);
+// frame: the whole of one. False: it is no such frame of the request.
+bool decode_size(std::span<const std::byte> frame, FrameType type, std::uint32_t request, std::uint32_t* size);
+
 // A frame without or with an opaque payload.
 void append_frame_header(const FrameHeader& header, std::string* out);
 // Over kFrameHeaderSize bytes that are there.

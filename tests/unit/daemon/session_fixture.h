@@ -226,6 +226,10 @@ struct SessionFixture : Utest {
         return "INTERIM";
       case FrameType::kFile:
         return "FILE";
+      case FrameType::kWantMemory:
+        return "WANT_MEMORY";
+      case FrameType::kPlaced:
+        return "PLACED";
       case FrameType::kAnswers:
         return "ANSWERS " + told(decoder.payload());
       case FrameType::kLog:

@@ -47,6 +47,12 @@ std::string file(std::uint64_t length) {
   wire::append_file({0, length}, 0, kRequest, &out);
   return out;
 }
+std::string want_memory() { return frame(wire::FrameType::kWantMemory); }
+std::string placed(std::uint32_t offset, std::uint32_t length) {
+  std::string out;
+  wire::append_placed({offset, length}, kRequest, &out);
+  return out;
+}
 UniqueFd null_device() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 }  // namespace
@@ -82,6 +88,12 @@ TEST_GROUP(ResponseReader) {
         case Event::kFile:
           out += reader.take_file().valid() ? "file " : "no file ";
           break;
+        case Event::kMemory:
+          out += "memory ";
+          break;
+        case Event::kPlaced:
+          out += "placed(" + std::to_string(reader.place().offset) + "+" + std::to_string(reader.place().length) + ") ";
+          break;
         case Event::kInterim:
           out += "interim(" + std::to_string(reader.interim().status) + ") ";
           break;
@@ -104,6 +116,35 @@ TEST_GROUP(ResponseReader) {
 TEST(ResponseReader, AWholeResponse) {
   are("head body(abc) end ", head(3, {{"Content-Length", "3"}, {"X", "y"}}) + body("abc") + end());
   LONGS_EQUAL(200, reader.head().status);
+}
+
+TEST(ResponseReader, ABodyInLentMemory) {
+  are("head memory ", head(10) + want_memory());
+  reader.lend(100);
+  are("placed(93+7) body(abc) end ", placed(93, 7) + body("abc") + end());
+}
+
+TEST(ResponseReader, MemoryIsLentOnceAndNotToABodyThatFollows) {
+  are("head memory garbage: memory is asked for twice", head(-1) + want_memory() + want_memory());
+  body_follows();
+  are("head garbage: memory for the response to a body that follows", head(-1) + want_memory());
+}
+
+TEST(ResponseReader, APlaceOutsideOfTheMemoryIsGarbage) {
+  are("head garbage: a place that was not lent", head(-1) + placed(0, 1));
+  for (const auto& [offset, length] : {std::pair(0u, 101u), {100u, 1u}, {1u, UINT32_MAX}, {UINT32_MAX, 2u}}) {
+    reader = ResponseReader(kRequest, ResponseReader::Body::kInFirstPart, false);
+    reader.lend(100);
+    are("head garbage: a place that was not lent", head(-1) + placed(offset, length));
+  }
+  reader = ResponseReader(kRequest, ResponseReader::Body::kInFirstPart, false);
+  reader.lend(100);
+  are("head garbage: a malformed place", head(-1) + placed(0, 0));
+}
+
+TEST(ResponseReader, WhatIsPlacedCountsForTheLength) {
+  reader.lend(100);
+  are("head placed(0+5) garbage: a body longer than its Content-Length", head(9) + placed(0, 5) + placed(5, 5));
 }
 
 TEST(ResponseReader, AResponseWithoutLength) {

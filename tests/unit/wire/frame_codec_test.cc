@@ -109,6 +109,14 @@ TEST(FrameCodec, TheFileOfARequestsBodyMayBeAPipe) {
   is("18[18] garbage: unknown flags", from_worker(kHead + piped));
 }
 
+TEST(FrameCodec, PartOfAResponsesBodyMayBeInLentMemory) {
+  const std::string want = frame(FrameType::kWantMemory), placed = frame(FrameType::kPlaced, std::string(8, 'p'));
+  is("18[18] 24[0] B(abc) 25[8] B(d) 21[11] over ",
+     from_worker(kHead + want + frame(FrameType::kBody, "abc") + placed + frame(FrameType::kBody, "d") + kEnd));
+  is("garbage: a frame out of place", from_worker(want));
+  is("garbage: a frame out of place", from_worker(placed));
+}
+
 TEST(FrameCodec, LogLinesMayStandAnywhereBeforeTheEnd) {
   is("20[9] 16[0] 20[9] 18[18] 20[9] B(b) 20[9] 21[11] over ",
      from_worker(kLog + frame(FrameType::kStarted) + kLog + kHead + kLog + frame(FrameType::kBody, "b") + kLog + kEnd));
@@ -179,7 +187,7 @@ TEST(FrameGarbage, AnUnknownType) {
 
 TEST(FrameGarbage, EveryTypeThatIsNotInTheProtocol) {
   for (int type = 0; type < 256; ++type) {
-    const bool known = (type >= 1 && type <= 3) || (type >= 16 && type <= 23);
+    const bool known = (type >= 1 && type <= 3) || (type >= 16 && type <= 25);
     const bool refused = from_worker(frame(static_cast<FrameType>(type))).ends_with("unknown frame type");
     CHECK_TRUE(known != refused);
   }

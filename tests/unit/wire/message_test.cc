@@ -96,7 +96,7 @@ TEST_GROUP(Ticket){};
 
 TEST(Ticket, IsThirtyTwoBytes) {
   is("4748544b"
-     "05000000"
+     "06000000"
      "04030201"
      "00000000"
      "0700000000000000"
@@ -514,4 +514,53 @@ TEST(Answers, NoPartDecodes) {
 TEST(Answers, ACountThatCannotBeTrueReservesNothing) {
   std::vector<wire::Answer> answers;
   CHECK_FALSE(wire::decode_answers(as_bytes(std::string_view("\xff\xff\x00\x00\x05\x00\x00\x00\x00", 9)), &answers));
+}
+
+TEST_GROUP(Memory){};
+
+TEST(Memory, APlaceIsWhereAndHowMuch) {
+  std::string out;
+  wire::append_placed({0x01020304, 5}, 9, &out);
+  is("19000000"
+     "08000000"
+     "09000000"
+     "04030201"
+     "05000000",
+     hex(out));
+  wire::Place place;
+  CHECK_TRUE(wire::decode_placed(payload(out), &place));
+  UNSIGNED_LONGS_EQUAL(0x01020304, place.offset);
+  UNSIGNED_LONGS_EQUAL(5, place.length);
+}
+
+TEST(Memory, NoPartOfAPlaceDecodesNorNothingPlaced) {
+  std::string out;
+  wire::append_placed({1, 0}, 9, &out);
+  wire::Place place;
+  CHECK_FALSE(wire::decode_placed(payload(out), &place));
+  out.clear();
+  wire::append_placed({1, 2}, 9, &out);
+  no_prefix_decodes(payload(out), [&](std::span<const std::byte> bytes) { return wire::decode_placed(bytes, &place); });
+}
+
+TEST(Memory, ASizeIsOneFrameOfTheRequest) {
+  std::string out;
+  wire::append_size(wire::FrameType::kTaken, 0x01020304, 9, &out);
+  is("05000000"
+     "04000000"
+     "09000000"
+     "04030201",
+     hex(out));
+  std::uint32_t size = 0;
+  CHECK_TRUE(wire::decode_size(as_bytes(out), wire::FrameType::kTaken, 9, &size));
+  UNSIGNED_LONGS_EQUAL(0x01020304, size);
+  CHECK_FALSE(wire::decode_size(as_bytes(out), wire::FrameType::kMemory, 9, &size));
+  CHECK_FALSE(wire::decode_size(as_bytes(out), wire::FrameType::kTaken, 8, &size));
+  CHECK_FALSE(wire::decode_size(as_bytes(out + "x"), wire::FrameType::kTaken, 9, &size));
+  CHECK_FALSE(wire::decode_size(as_bytes(std::string_view(out).substr(1)), wire::FrameType::kTaken, 9, &size));
+  for (const std::size_t place : {1u, 2u, 4u}) {  // flags, zero, length
+    std::string wrong = out;
+    ++wrong[place];
+    CHECK_FALSE(wire::decode_size(as_bytes(wrong), wire::FrameType::kTaken, 9, &size));
+  }
 }

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/lent_memory.h"
+
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/posix.h"
+#include "wire/frame.h"
+#include "wire/message.h"
+
+namespace gatehoused {
+
+LentMemory::~LentMemory() { close(); }
+
+void LentMemory::close() {
+  if (data_ != nullptr) munmap(data_, size_);
+  data_ = nullptr;
+}
+
+// Whatever does not look as expected means that there is none; what is wrong with the channel, the next send tells.
+void LentMemory::open() {
+  wire::append_frame_header({wire::FrameType::kWantMemory, 0, 0, channel_.request()}, &channel_.frames());
+  if (channel_.flush() != GATEHOUSE_OK) return;
+  std::array<std::byte, wire::kSizeFrameSize> answer;
+  base::UniqueFd memory;
+  std::uint32_t size = 0;
+  if (base::wait_for(channel_.fd(), POLLIN, base::Deadline::after(channel_.timeout())) <= 0) return;
+  const ssize_t received = base::receive_with_fd(channel_.fd(), answer, &memory, MSG_DONTWAIT);
+  if (received <= 0) return;  // no descriptor was free for it, or httpd tells nothing any more
+  if (!wire::decode_size(std::span(answer).first(static_cast<std::size_t>(received)), wire::FrameType::kMemory,
+                         channel_.request(), &size))
+    return channel_.garbage("no answer about memory");
+  if (size > 0 && memory.valid()) map(memory.get(), size);
+}
+
+void LentMemory::map(int memory, std::uint32_t size) {
+  void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, memory, 0);
+  if (data == MAP_FAILED) return;
+  data_ = static_cast<char*>(data);
+  size_ = size;
+}
+
+void LentMemory::send(Pieces* pieces) {
+  if (!std::exchange(is_asked_, true)) open();
+  while (data_ != nullptr && !pieces->is_empty()) {
+    const std::size_t room = std::min(kPart, size_ - at_);
+    if (!await(room)) return;
+    std::size_t size = 0;
+    while (size < room && !pieces->is_empty()) {
+      const std::string_view part = pieces->take(room - size);
+      std::memcpy(data_ + at_ + size, part.data(), part.size());
+      size += part.size();
+    }
+    if (!tell(size)) return;
+  }
+}
+
+bool LentMemory::tell(std::size_t size) {
+  wire::append_placed({static_cast<std::uint32_t>(at_), static_cast<std::uint32_t>(size)}, channel_.request(),
+                      &channel_.frames());
+  in_use_ += size;
+  at_ = (at_ + size) % size_;
+  return channel_.flush() == GATEHOUSE_OK;
+}
+
+// Until so much of the memory is free. False: it never will be.
+bool LentMemory::await(std::size_t room) {
+  while (data_ != nullptr && size_ - in_use_ < room) {
+    std::array<std::byte, 4 * wire::kSizeFrameSize> frames;
+    iovec piece{frames.data(), frames.size()};
+    const ssize_t received = wire::receive(channel_.fd(), std::span(&piece, 1), 0, channel_.timeout());
+    if (received < 0) channel_.sent(errno == ETIMEDOUT ? wire::Sent::kTimeout : wire::Sent::kGone);
+    if (received <= 0) close();
+    std::span<const std::byte> left(frames.data(), static_cast<std::size_t>(std::max<ssize_t>(received, 0)));
+    while (data_ != nullptr && !left.empty()) {
+      const std::size_t size = std::min(left.size(), wire::kSizeFrameSize);
+      if (!take_word(left.first(size))) close();
+      left = left.subspan(size);
+    }
+  }
+  return data_ != nullptr;
+}
+
+// httpd sends such a frame whole.
+bool LentMemory::take_word(std::span<const std::byte> frame) {
+  std::uint32_t size = 0;
+  const bool is_taken = wire::decode_size(frame, wire::FrameType::kTaken, channel_.request(), &size);
+  if (is_taken && size <= in_use_) {
+    in_use_ -= size;
+    return true;
+  }
+  channel_.garbage("no word of the memory that was placed");
+  return false;
+}
+
+void LentMemory::settle() {
+  if (data_ != nullptr) await(size_);
+}
+
+}  // namespace gatehoused

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Memory that httpd lends a request for a large response body (docs/wire.md). What is placed there is told by a frame
+// each; httpd says when it has taken it. Thread: the request's own.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "daemon/pieces.h"
+#include "daemon/session_channel.h"
+#include "wsgi/engine_abi.h"
+
+namespace gatehoused {
+
+class LentMemory {
+ public:
+  explicit LentMemory(SessionChannel* channel) : channel_(*channel) {}
+  ~LentMemory();
+  LentMemory(const LentMemory&) = delete;
+  LentMemory& operator=(const LentMemory&) = delete;
+
+  // Behind what waits to be sent. What is left of the pieces then has to go by frames: httpd has no memory to lend, or
+  // can tell no more what it has taken, because its client has hung up. Waits for httpd; the channel may be gone.
+  void send(Pieces* pieces);
+  // Waits until httpd has taken all, so that it has nothing to tell any more.
+  void settle();
+
+ private:
+  static constexpr std::size_t kPart = 256u << 10;  // that one frame tells
+
+  void open();
+  void map(int memory, std::uint32_t size);
+  bool await(std::size_t room);
+  bool take_word(std::span<const std::byte> frame);
+  bool tell(std::size_t size);
+  void close();
+
+  SessionChannel& channel_;
+  bool is_asked_ = false;
+  char* data_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t at_ = 0;      // where the next part goes
+  std::size_t in_use_ = 0;  // not taken yet
+};
+
+}  // namespace gatehoused

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Response bodies of a MiB and more, which an application in a daemon places in memory that httpd lends it; or which go by
+the channel, where none is lent."""
+import os
+import socket
+import ssl
+import subprocess
+import time
+import zlib
+
+import pytest
+
+from clients import at_once
+from conftest import stop_clean
+from httpd_server import free_port
+from http2 import Http2Connection
+from processes import read_maps, wait_until
+from raw_http import Connection, format_request
+
+CONFIG = '''
+Protocols h2c http/1.1
+MaxKeepAliveRequests 0
+WSGIDaemonProcess one processes=1 threads=3
+WSGIDaemonProcess spooled processes=1 threads=1 response-buffer-size=65536 response-spool-size=3000000
+WSGIScriptAliasMatch ^/(?:deflate/)?one/(\\w+) ${APPS}/$1.wsgi process-group=one application-group=%{GLOBAL}
+WSGIScriptAliasMatch ^/spooled/(\\w+) ${APPS}/$1.wsgi process-group=spooled application-group=%{GLOBAL}
+LogFormat "%B %O %U%q" bytes
+CustomLog ${ROOT}/bytes.log bytes
+<LocationMatch ^/deflate>
+SetOutputFilter DEFLATE
+</LocationMatch>
+<VirtualHost *:${TLS_PORT}>
+SSLEngine On
+SSLCertificateFile ${ROOT}/server.pem
+SSLCertificateKeyFile ${ROOT}/server.key
+</VirtualHost>
+'''
+MODULES = ('http2', 'ssl', 'socache_shmcb', 'deflate', 'filter')
+MIB = 1 << 20
+MEMORY, CHANNEL = b'memory  ', b'channel '
+
+
+@pytest.fixture(scope='module')
+def httpd(servers):
+    server = servers.make('', modules=MODULES)
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+                    '-keyout', server.root / 'server.key', '-out', server.root / 'server.pem'], check=True, capture_output=True)
+    (server.root / 'server.key').chmod(0o644)
+    server.tls_port = free_port()
+    server.configure(f'Listen 127.0.0.1:{server.tls_port}\n' + CONFIG.replace('${TLS_PORT}', str(server.tls_port)))
+    server.start()
+    yield server
+    stop_clean(servers, server)
+
+
+def path_of(*sizes, group='one', more=''):
+    return f'/{group}/large?sizes={",".join(map(str, sizes))}{more}'
+
+
+def piece(number, size):
+    return (b'%d,' % number * size)[:size]
+
+
+def body_of(way, *sizes):
+    return b''.join(piece(number, size) for number, size in enumerate(sizes)) + way
+
+
+def is_whole(response, way, *sizes):
+    """Not `==` in an assertion of pytest, which would print megabytes."""
+    return response.status == 200 and response.complete and response.body == body_of(way, *sizes)
+
+
+@pytest.mark.parametrize('more', ['', '&length', '&list', '&list&length'])
+@pytest.mark.parametrize('sizes, way', [((MIB - 1,), CHANNEL), ((MIB,), MEMORY), ((10_000_001,), MEMORY),
+                                        ((100_000,) * 30, MEMORY), ((20_000,) * 100, CHANNEL),
+                                        ((10, 3_000_000, 20, 2_000_000, 40_000, 30), MEMORY)])
+def test_large_bodies_are_placed_in_memory(httpd, sizes, way, more):
+    if 'list' in more:
+        way = CHANNEL  # as the list was made
+    with Connection(httpd.port) as connection:
+        for _ in range(3):
+            assert is_whole(connection.request('GET', path_of(*sizes, more=more)), way, *sizes)
+
+
+def test_the_connection_and_the_channel_serve_everything_else_as_before(httpd):
+    with Connection(httpd.port) as connection:
+        for _ in range(5):
+            assert is_whole(connection.request('GET', path_of(3 * MIB)), MEMORY, 3 * MIB)
+            assert connection.request('GET', '/one/hello').status == 200
+            body = os.urandom(300_000)
+            assert connection.request('POST', '/one/echo_body', (), body).body == body
+            assert connection.request('HEAD', path_of(3 * MIB, more='&length')).header('content-length') == str(3 * MIB + 8)
+
+
+def test_requests_at_once_have_memory_each(httpd):
+    def get(number):
+        sizes = (MIB + number, 2_000_000 + number * 1000)
+        with Connection(httpd.port) as connection:
+            return all(is_whole(connection.request('GET', path_of(*sizes)), MEMORY, *sizes) for _ in range(5))
+    assert all(at_once(get, range(12)))
+
+
+def test_a_request_of_which_more_was_to_come_has_none(httpd):
+    with Connection(httpd.port) as connection:
+        connection.send(format_request('POST', path_of(2 * MIB), {'Expect': '100-continue', 'Content-Length': '5'}))
+        connection.send(b'12345')
+        assert is_whole(connection.response(), CHANNEL, 2 * MIB)
+
+
+def test_a_body_that_was_buffered_leaves_memory_to_the_response(httpd):
+    with Connection(httpd.port) as connection:
+        for size in (1, 70_000, 500_000):
+            assert is_whole(connection.request('POST', path_of(2 * MIB), (), b'x' * size), MEMORY, 2 * MIB)
+
+
+def test_over_tls_it_is_placed(httpd):
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    with Connection(httpd.tls_port) as connection:
+        connection.wrap(tls)
+        for _ in range(3):
+            assert is_whole(connection.request('GET', path_of(10, 3_000_000)), MEMORY, 10, 3_000_000)
+
+
+def test_over_http2_it_goes_by_the_channel(httpd):
+    with Http2Connection(httpd.port) as connection:
+        assert is_whole(connection.request('GET', path_of(10, 3_000_000)), CHANNEL, 10, 3_000_000)
+
+
+def test_a_filter_sees_the_bytes(httpd):
+    with Connection(httpd.port) as connection:
+        for _ in range(2):
+            response = connection.request('GET', '/deflate' + path_of(10, 3_000_000), {'Accept-Encoding': 'gzip'})
+            assert response.header('content-encoding') == 'gzip'
+            assert zlib.decompress(response.body, 31) == body_of(MEMORY, 10, 3_000_000)
+
+
+@pytest.mark.parametrize('more', ['', '&length'])
+def test_what_counts_bytes_counts_those_in_memory(httpd, more):
+    path = path_of(1_234_567, more=more)
+    with Connection(httpd.port) as connection:
+        assert is_whole(connection.request('GET', path), MEMORY, 1_234_567)
+    def lines():
+        return [line for line in (httpd.root / 'bytes.log').read_text().splitlines() if line.endswith(path)]
+    wait_until(lines, what='the request is logged')
+    body, all_of_it = map(int, lines()[-1].split()[:2])
+    assert body == 1_234_567 + 8
+    assert body + 100 < all_of_it < body + 2000
+
+
+def late_reader(httpd):
+    """A client for which the kernel holds little."""
+    connection = Connection.__new__(Connection)
+    connection.socket = socket.socket()
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    connection.socket.settimeout(30)
+    connection.socket.connect(('127.0.0.1', httpd.port))
+    connection.stream = connection.socket.makefile('rb')
+    return connection
+
+
+@pytest.mark.parametrize('group', ['one', 'spooled'])
+def test_a_client_that_reads_late_gets_it_whole(httpd, group):
+    with late_reader(httpd) as connection:
+        for _ in range(2):
+            connection.send(format_request('GET', path_of(30, 20_000_000, 100_000, group=group)))
+            time.sleep(0.5)
+            assert is_whole(connection.response(), MEMORY, 30, 20_000_000, 100_000)
+
+
+def test_a_client_that_reads_in_fits_and_starts_gets_it_whole(httpd):
+    with Connection(httpd.port) as connection:
+        connection.send(format_request('GET', path_of(20_000_000, more='&length')))
+        pauses = iter([0.001, 0.03, 0.15] * 1000)
+        got = b''
+        while len(got) < 20_000_008:
+            if len(got) // MIB < (len(got) + 65_536) // MIB:
+                time.sleep(next(pauses))
+            got += connection.socket.recv(65_536)
+        assert got.endswith(body_of(MEMORY, 20_000_000))
+
+
+def test_a_client_that_has_shut_down_its_sending_side_gets_it_whole(httpd):
+    for pause in (0, 0.02, 0.3):
+        with late_reader(httpd) as connection:
+            connection.send(format_request('GET', path_of(12_000_000, 100_000)))
+            time.sleep(pause)
+            connection.socket.shutdown(socket.SHUT_WR)
+            time.sleep(pause)
+            response = connection.response()
+            assert response.status == 503 or is_whole(response, response.body[-8:], 12_000_000, 100_000)
+
+
+@pytest.mark.parametrize('reset', [False, True], ids=['close', 'reset'])
+@pytest.mark.parametrize('read', [0, 100_000, 5_000_000])
+def test_a_client_that_leaves_leaves_nothing_behind(httpd, error_log, read, reset):
+    error_log.allow(r'GH0617: |AH\d{5}|GH0\d{3}: .*(client|gone)')
+    for _ in range(4):
+        with Connection(httpd.port) as connection:
+            connection.send(format_request('GET', path_of(12_000_000)))
+            left = read
+            while left > 0:
+                left -= len(connection.socket.recv(65_536))
+            if reset:
+                connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+    for size in (2 * MIB, 3 * MIB):
+        assert is_whole(httpd.get(path_of(size)), MEMORY, size)
+
+
+def test_a_response_that_is_cut_is_seen_to_be(httpd, error_log):
+    """What was placed before the application failed gets to the client; the end does not."""
+    error_log.allow(r'GH0\d{3}: |Traceback|  File|    |RuntimeError')
+    with Connection(httpd.port) as connection:
+        response = connection.request('GET', path_of(2 * MIB, -1))
+        assert not response.complete
+    assert is_whole(httpd.get(path_of(2 * MIB)), MEMORY, 2 * MIB)
+
+
+def test_memory_is_given_back_when_it_rests(httpd):
+    def lent():
+        children = [process for process in httpd.processes() if process not in httpd.daemons()]
+        return sum(read_maps(child.pid).count('memfd:gatehouse-body') for child in children)
+    assert is_whole(httpd.get(path_of(2 * MIB)), MEMORY, 2 * MIB)
+    assert lent() > 0
+    wait_until(lambda: lent() == 0, 20, 'the memory is given back')
