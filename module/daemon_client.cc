@@ -7,15 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <memory>
-#include <optional>
 #include <string>
 
 #include "base/bytes.h"
 #include "module/client_watch.h"
-#include "module/direct_input.h"
 #include "module/relay.h"
-#include "module/rest_watch.h"
 #include "module/scoreboard_page.h"
 #include "wire/channel.h"
 #include "wire/head_size.h"
@@ -33,7 +29,6 @@ constexpr int kMaxDeclined = 1000;  // workers that have stale code; each says s
 // What fits into the empty socket of a kept channel without waiting.
 constexpr std::size_t kMostOnKept = 96u << 10;
 // For a size of 0. Most responses of slow clients stay in memory; those that do not should be no danger to a disk.
-constexpr std::int64_t kRequestBuffer = 16 << 20;
 constexpr std::int64_t kResponseBuffer = 4 << 20;
 constexpr std::int64_t kResponseSpool = 1 << 30;
 // So that a large response, or one of many pieces, makes its worker wait less often; the kernel may allow less.
@@ -64,14 +59,12 @@ class Forwarding {
         kept_(request.group->kept),
         spec_(request.group->spec),
         head_(*request.head),
-        body_first_(request.body_first),
+        body_first_(head_.content_length == 0 ? BodyFirst::kNothing : request.body_first),
         body_(body),
+        prefetch_(r, group_, head_.content_length, body),
         writer_(writer) {
     plan_.group = spec_.name;
     plan_.request = static_cast<std::uint32_t>(head_.submitted_us);
-    if (head_.content_length == 0) body_first_ = BodyFirst::kNothing;
-    plan_.more_body = head_.content_length != 0 && body_first_ == BodyFirst::kNothing;
-    plan_.body_left = head_.content_length;
     plan_.head_request = (head_.request_flags & GATEHOUSE_HEAD_REQUEST) != 0;
     plan_.answers = request.answers;
     plan_.timeout = socket_timeout(r, spec_);
@@ -87,16 +80,7 @@ class Forwarding {
 
  private:
   bool make_first_part();
-  bool read_first_body(std::string* into);
-  bool buffer_body(std::int64_t most);
   void append_body_file();
-  void note_sent(std::size_t size, bool is_end);
-  bool is_for_body_buffer(std::int64_t most) const;
-  bool fill_body_buffer(bool* is_all);
-  ssize_t fill_pipe(std::size_t size, std::size_t* filled);
-  bool empty_pipe(char* into, std::size_t size);
-  bool spool_pipe(std::size_t size);
-  bool body_failed();
   void tell_attempt(std::uint32_t connects, std::uint32_t restarts);
   ssize_t send_first_part(int channel) const;
   KeptChannels::InUse submit();
@@ -117,17 +101,14 @@ class Forwarding {
   KeptChannels* kept_;
   const wire::GroupSpec& spec_;
   wire::RequestHead& head_;
-  BodyFirst body_first_;
+  const BodyFirst body_first_;
   bool is_urgent_ = false;  // WSGIQueuePriority high
   BodyReader* body_;
+  BodyPrefetch prefetch_;
   ResponseWriter* writer_;
   RelayPlan plan_{};
   std::string first_part_;
-  BodyBuffers::Buffer body_buffer_;
-  std::optional<Spool> body_spool_;
-  Spool::Range body_file_{-1, 0, 0};  // what the first part has of the body by a descriptor
-  bool is_body_piped_ = false;        // which is that of a pipe
-  WaitingCounts::Place place_;        // in the queue, with queue-fairness= only
+  WaitingCounts::Place place_;  // in the queue, with queue-fairness= only
   bool is_counted_ = false;
   int status_ = OK;  // once something has failed
 };
@@ -146,8 +127,7 @@ int Forwarding::run() {
     Relay relay(r_, plan_, std::move(channel), body_, writer_);
     switch (relay.run()) {
       case Relay::Result::kAnswered:
-        if (body_buffer_.is_open() && relay.has_ended() && group_.bodies->put(std::move(body_buffer_), base::now()))
-          watch_rest(group_.bodies);
+        if (relay.has_ended()) prefetch_.give_back();
         return relay.status();
       case Relay::Result::kDeclined:
         ++declined;
@@ -175,13 +155,19 @@ int Forwarding::run() {
 bool Forwarding::make_first_part() {
   std::string body;
   if (body_first_ != BodyFirst::kNothing) {
-    if (!read_first_body(&body)) return false;
+    if (!prefetch_.read(body_first_, &body)) {
+      log_request(r_, Message::kRequestBody, "%s", body_->error());
+      return fail(body_->status());
+    }
     head_.queue_start_us = base::wall_clock_us();
     head_.submitted_us = base::now().count();
   }
+  plan_.more_body = prefetch_.has_more();
+  plan_.body_left = prefetch_.left();
+  plan_.body_spool = prefetch_.spool();
   first_part_.reserve(4096 + body.size());
   const int on_demand = body_first_ == BodyFirst::kNothing ? wire::kOnDemand : 0;
-  const int flags = (plan_.more_body ? wire::kMoreBody | on_demand : 0) | (body_file_.length > 0 ? wire::kBodyFile : 0);
+  const int flags = (plan_.more_body ? wire::kMoreBody | on_demand : 0) | (prefetch_.has_file() ? wire::kBodyFile : 0);
   wire::append_request_head(head_, plan_.request, static_cast<std::uint8_t>(flags), &first_part_);
   if (first_part_.size() > wire::kMaxRequestHead || head_.environ.size() > wire::kMaxPairs) {
     log_request(r_, Message::kRequestTooLarge, "%sthe request has too many or too large variables: %s", group().c_str(),
@@ -193,7 +179,7 @@ bool Forwarding::make_first_part() {
                               &first_part_);
     first_part_.append(body);
   }
-  if (body_file_.length > 0) append_body_file();
+  if (prefetch_.has_file()) append_body_file();
   if (!plan_.more_body) wire::append_frame_header({wire::FrameType::kBodyEnd, 0, 0, plan_.request}, &first_part_);
   wire::set_first_part_size(&first_part_, 0, static_cast<std::uint32_t>(first_part_.size()));
   plan_.first_part = first_part_;
@@ -201,123 +187,10 @@ bool Forwarding::make_first_part() {
 }
 
 void Forwarding::append_body_file() {
-  const int flags = is_body_piped_ ? wire::kPiped : 0;
-  wire::append_file({static_cast<std::uint64_t>(body_file_.offset), static_cast<std::uint64_t>(body_file_.length)},
+  const Spool::Range& file = prefetch_.file();
+  const int flags = prefetch_.is_piped() ? wire::kPiped : 0;
+  wire::append_file({static_cast<std::uint64_t>(file.offset), static_cast<std::uint64_t>(file.length)},
                     static_cast<std::uint8_t>(flags), plan_.request, &first_part_);
-}
-
-// Fills the first part, and what is behind it where the body is to be buffered; sets what is left of the body.
-bool Forwarding::read_first_body(std::string* into) {
-  const bool is_known = plan_.body_left > 0;
-  const std::int64_t most = size_or(spec_.request_buffer_size, kRequestBuffer);
-  if (body_first_ == BodyFirst::kBuffer && plan_.body_left > wire::kMaxFirstBody && is_for_body_buffer(most))
-    return buffer_body(most);
-  into->resize(is_known ? std::min<std::uint64_t>(static_cast<std::uint64_t>(plan_.body_left), wire::kMaxFirstBody)
-                        : wire::kMaxFirstBody);
-  std::size_t size = 0;
-  ssize_t count = 1;
-  while (size < into->size() && count > 0) {
-    const bool waits = body_first_ == BodyFirst::kBuffer || (body_first_ == BodyFirst::kBegun && size == 0);
-    char* const next = into->data() + size;
-    count = waits ? body_->read(next, into->size() - size) : body_->read_now(next, into->size() - size);
-    if (count > 0) size += static_cast<std::size_t>(count);
-  }
-  if (count < 0 && count != BodyReader::kNothing) return body_failed();
-  into->resize(size);
-  note_sent(size, count == 0);
-  if (!plan_.more_body || body_first_ != BodyFirst::kBuffer) return true;
-  return buffer_body(most - static_cast<std::int64_t>(size));
-}
-
-// Goes along with the first part. is_end: nothing comes after it.
-void Forwarding::note_sent(std::size_t size, bool is_end) {
-  if (plan_.body_left > 0) plan_.body_left -= static_cast<std::int64_t>(size);
-  plan_.more_body = !is_end && plan_.body_left != 0;
-}
-
-// So that a slow upload holds no thread of the application. What does not go into the file is sent as it comes.
-bool Forwarding::buffer_body(std::int64_t most) {
-  if (most <= 0) return true;
-  body_spool_.emplace(SpoolLimits{0, most, plan_.spool.directory});
-  bool is_all = false;
-  if (is_for_body_buffer(most) && !fill_body_buffer(&is_all)) return body_failed();
-  while (!is_all && body_spool_->has_room(1)) {
-    const auto room =
-        static_cast<std::size_t>(std::min<std::int64_t>(most - body_spool_->in_file(), wire::kMaxFirstBody));
-    Block block = new_block(room);
-    const ssize_t count = body_->read(block.get(), room);
-    if (count < 0) return body_failed();
-    if (count > 0) body_spool_->add(std::move(block), static_cast<std::size_t>(count));
-    is_all = count == 0;
-  }
-  if (const auto trouble = body_spool_->take_trouble()) log_request(r_, *trouble);
-  if (const Spool::Range range = body_spool_->first_in_file(); range.length > 0) {
-    body_file_ = range;
-    body_spool_->drop_first();
-  }
-  plan_.body_spool = &*body_spool_;
-  note_sent(static_cast<std::size_t>(body_file_.length), is_all && body_spool_->is_empty());
-  return true;
-}
-
-bool Forwarding::is_for_body_buffer(std::int64_t most) const {
-  return plan_.body_left > 0 && plan_.body_left <= std::min<std::int64_t>(most, BodyBuffers::kSize);
-}
-
-// A pipe where httpd lets; else memory, into which also goes what a pipe was too small for. *is_all: there is no more.
-// False: the body could not be read.
-bool Forwarding::fill_body_buffer(bool* is_all) {
-  body_buffer_ = group_.bodies->take();
-  const auto size = static_cast<std::size_t>(plan_.body_left);
-  std::size_t filled = 0;
-  if (DirectInput::is_possible(r_) && body_buffer_.open_pipe()) {
-    const ssize_t last = fill_pipe(size, &filled);
-    *is_all = is_body_piped_ = last >= 0;
-    if (*is_all) body_file_ = {body_buffer_.pipe_to_read(), 0, static_cast<std::int64_t>(filled)};
-    if (last != BodyReader::kNothing) return *is_all;
-  }
-  *is_all = body_buffer_.open_memory();
-  if (!*is_all) return spool_pipe(filled);
-  char* const memory = body_buffer_.data();
-  if (!empty_pipe(memory, filled)) return false;
-  while (filled < size) {
-    const ssize_t count = body_->read(memory + filled, size - filled);
-    if (count < 0) return false;
-    if (count == 0) break;
-    filled += static_cast<std::size_t>(count);
-  }
-  body_file_ = {body_buffer_.memory(), 0, static_cast<std::int64_t>(filled)};
-  return true;
-}
-
-bool Forwarding::empty_pipe(char* into, std::size_t size) {
-  if (size == 0 || read_pipe(body_buffer_.pipe_to_read(), into, size)) return true;
-  body_->lose(base::os_error(Message::kSpool, "a pipe cannot be read"));
-  return false;
-}
-
-bool Forwarding::spool_pipe(std::size_t size) {
-  if (size == 0) return true;
-  Block block = new_block(size);
-  if (!empty_pipe(block.get(), size)) return false;
-  body_spool_->add(std::move(block), size);
-  return true;
-}
-
-// What BodyReader said last: 0 when the pipe has it all.
-ssize_t Forwarding::fill_pipe(std::size_t size, std::size_t* filled) {
-  const DirectInput direct(r_, body_buffer_.pipe_to_write());
-  ssize_t count = 1;
-  while (count > 0 && *filled < size) {
-    count = body_->read_into_pipe(body_buffer_.pipe_to_write(), size - *filled);
-    if (count > 0) *filled += static_cast<std::size_t>(count);
-  }
-  return count;
-}
-
-bool Forwarding::body_failed() {
-  log_request(r_, Message::kRequestBody, "%s", body_->error());
-  return fail(body_->status());
 }
 
 void Forwarding::tell_attempt(std::uint32_t connects, std::uint32_t restarts) {
@@ -343,8 +216,8 @@ KeptChannels::InUse Forwarding::submit_to_kept() {
 
 // Without waiting; the descriptor of the body's file with the first byte. As wire::send_now.
 ssize_t Forwarding::send_first_part(int channel) const {
-  if (body_file_.length == 0) return wire::send_now(channel, base::as_bytes(first_part_));
-  return base::send_with_fd(channel, base::as_bytes(first_part_), body_file_.fd, MSG_DONTWAIT);
+  if (!prefetch_.has_file()) return wire::send_now(channel, base::as_bytes(first_part_));
+  return base::send_with_fd(channel, base::as_bytes(first_part_), prefetch_.file().fd, MSG_DONTWAIT);
 }
 
 // A new channel with the first part in it, and its ticket in the queue. Invalid: status_ says why.
@@ -362,7 +235,7 @@ KeptChannels::InUse Forwarding::submit() {
   set_buffer_sizes(spec_, ours.get(), 0);
   set_buffer_sizes(spec_, theirs.get(), kResponseInSocket);
   const ssize_t sent = send_first_part(ours.get());
-  if (sent < 0 && body_file_.length > 0) {  // as for a ticket
+  if (sent < 0 && prefetch_.has_file()) {  // as for a ticket
     unavailable(Message::kQueueFull, "too many descriptors are on their way to it");
     return {};
   }

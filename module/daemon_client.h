@@ -5,6 +5,7 @@
 // Thread: the request's own; blocks until the response is complete or has failed.
 
 #include "module/answers.h"
+#include "module/body_prefetch.h"
 #include "module/brigade.h"
 #include "module/config.h"
 #include "module/httpd_api.h"
@@ -12,14 +13,6 @@
 #include "wire/message.h"
 
 namespace httpd {
-
-// How much of a body is read before its request is sent to a worker.
-enum class BodyFirst {
-  kNothing,  // the client wants to be invited by the application ("Expect: 100-continue")
-  kInstant,  // what is there, up to what goes along with the head
-  kBegun,    // the same, once there is something
-  kBuffer    // all, up to request-buffer-size
-};
 
 struct DaemonRequest {
   const DaemonGroup* group;
