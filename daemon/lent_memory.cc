@@ -74,20 +74,29 @@ bool LentMemory::tell(std::size_t size) {
 
 // Until so much of the memory is free. False: it never will be.
 bool LentMemory::await(std::size_t room) {
-  while (data_ != nullptr && size_ - in_use_ < room) {
-    std::array<std::byte, 4 * wire::kSizeFrameSize> frames;
-    iovec piece{frames.data(), frames.size()};
-    const ssize_t received = wire::receive(channel_.fd(), std::span(&piece, 1), 0, channel_.timeout());
-    if (received < 0) channel_.sent(errno == ETIMEDOUT ? wire::Sent::kTimeout : wire::Sent::kGone);
-    if (received <= 0) close();
-    std::span<const std::byte> left(frames.data(), static_cast<std::size_t>(std::max<ssize_t>(received, 0)));
-    while (data_ != nullptr && !left.empty()) {
-      const std::size_t size = std::min(left.size(), wire::kSizeFrameSize);
-      if (!take_word(left.first(size))) close();
-      left = left.subspan(size);
-    }
+  while (size_ - in_use_ < room) {
+    if (receive_words(channel_.timeout())) continue;
+    if (errno == ETIMEDOUT) channel_.sent(wire::Sent::kTimeout);
+    close();
+    return false;
   }
-  return data_ != nullptr;
+  return true;
+}
+
+// False: nothing came, errno is ETIMEDOUT; or httpd has ended its side, or broken the protocol: another errno.
+bool LentMemory::receive_words(base::Micros timeout) {
+  std::array<std::byte, 4 * wire::kSizeFrameSize> frames;
+  iovec piece{frames.data(), frames.size()};
+  const ssize_t received = wire::receive(channel_.fd(), std::span(&piece, 1), 0, timeout);
+  if (received < 0) return false;
+  std::span<const std::byte> left(frames.data(), static_cast<std::size_t>(received));
+  errno = EPIPE;
+  while (!left.empty()) {
+    const std::size_t size = std::min(left.size(), wire::kSizeFrameSize);
+    if (!take_word(left.first(size))) return false;
+    left = left.subspan(size);
+  }
+  return received > 0;
 }
 
 // httpd sends such a frame whole.
@@ -102,8 +111,10 @@ bool LentMemory::take_word(std::span<const std::byte> frame) {
   return false;
 }
 
-void LentMemory::settle() {
-  if (data_ != nullptr) await(size_);
+bool LentMemory::settle() {
+  while (in_use_ > 0)
+    if (!receive_words(kMoment)) return false;
+  return true;
 }
 
 }  // namespace gatehoused

@@ -24,15 +24,18 @@ class LentMemory {
   // Behind what waits to be sent. What is left of the pieces then has to go by frames: httpd has no memory to lend, or
   // can tell no more what it has taken, because its client has hung up. Waits for httpd; the channel may be gone.
   void send(Pieces* pieces);
-  // Waits until httpd has taken all, so that it has nothing to tell any more.
-  void settle();
+  // Has httpd taken all, so that it has nothing to tell any more? Waits for that, but for no client.
+  bool settle();
 
  private:
   static constexpr std::size_t kPart = 256u << 10;  // that one frame tells
+  // In which httpd takes what its client is quick to take.
+  static constexpr base::Micros kMoment = std::chrono::milliseconds(2);
 
   void open();
   void map(int memory, std::uint32_t size);
   bool await(std::size_t room);
+  bool receive_words(base::Micros timeout);
   bool take_word(std::span<const std::byte> frame);
   bool tell(std::size_t size);
   void close();

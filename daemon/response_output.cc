@@ -95,10 +95,6 @@ gatehouse_io ResponseOutput::send(Pieces pieces, std::size_t total) {
   return channel_.is_gone() ? GATEHOUSE_GONE : send_pieces(pieces);
 }
 
-void ResponseOutput::settle() {
-  if (memory_) memory_->settle();
-}
-
 // What is held has to go soon, and what is buffered may wait.
 gatehouse_io ResponseOutput::buffer(std::span<const gatehouse_text> pieces, std::size_t total) {
   if (channel_.outbox().take_back()) return GATEHOUSE_AGAIN;

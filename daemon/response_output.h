@@ -31,8 +31,8 @@ class ResponseOutput {
   gatehouse_io send_file(int fd, std::int64_t offset, std::int64_t length);
   gatehouse_io send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers);
   void log(gatehouse_level level, std::string_view line, const gatehouse_place* place = nullptr);
-  // Before the end of the response: httpd has nothing to say about it any more.
-  void settle();
+  // Before the end of the response: false when httpd may still say something about it.
+  bool settle() { return !memory_ || memory_->settle(); }
 
  private:
   gatehouse_io refuse_head(std::string_view what);

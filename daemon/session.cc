@@ -212,9 +212,8 @@ Served Session::end(const gatehouse_outcome& outcome) {
   wire::End end{static_cast<std::uint8_t>(outcome.result), static_cast<std::uint16_t>(outcome.status)};
   if (output_.is_head_refused()) end = {GATEHOUSE_FAILED, 500};
   if (function_call_) end = answers(outcome);
-  output_.settle();
+  const bool is_kept = output_.settle() && keep();
   if (channel_.is_gone()) return Served::kDone;
-  const bool is_kept = keep();
   if (is_kept) {
     end.worker = context_.worker;
     end.free = static_cast<std::uint16_t>(std::min<std::size_t>(context_.intake->waiting() + 1, UINT16_MAX));

@@ -23,6 +23,7 @@ class Child {
   static constexpr int kNever = -1;
   int then_hangs_up = kNever;
   int then_talks_nonsense = kNever;
+  int then_says_nothing = kNever;
 
   // The response's body, when the worker has said END or closed the channel.
   const std::string& body() {
@@ -85,6 +86,8 @@ class Child {
     ++placed_;
     if (then_hangs_up == placed_) {
       shutdown(channel_, SHUT_WR);
+    } else if (then_says_nothing == placed_) {
+      return;
     } else if (then_talks_nonsense == placed_) {
       say(FrameType::kTaken, place.length + 1);
     } else {
@@ -219,6 +222,16 @@ TEST(LentMemory, AClientThatHasHungUpGetsTheRestByTheChannel) {
   Child httpd(child.get(), Child::Lends::kMemory);
   httpd.then_hangs_up = 3;
   answer({body});
+  CHECK_TRUE(httpd.body() == body);
+  CHECK_TRUE(httpd.has_ended());
+}
+
+TEST(LentMemory, TheEndWaitsForNoClient) {
+  const std::string body = letters(1 << 20);
+  say(first_part(frame(FrameType::kBodyEnd)));
+  Child httpd(child.get(), Child::Lends::kMemory);
+  httpd.then_says_nothing = 4;
+  CHECK_TRUE(answer({body}) == Served::kDone);
   CHECK_TRUE(httpd.body() == body);
   CHECK_TRUE(httpd.has_ended());
 }
