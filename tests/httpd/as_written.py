@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from raw_http import chunked
+from tls import make_certificate
 
 NAMES = ('srv', 'var', 'usr', 'opt', 'home', 'etc', 'mnt', 'run')
 ROOTS = f'/(?:{"|".join(NAMES)})/'
@@ -139,8 +140,7 @@ class Configuration:
             return
         certificate, key = (root / path[1:] for path in files)
         certificate.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=test',
-                        '-keyout', key, '-out', certificate], check=True, capture_output=True)
+        make_certificate(key, certificate)
 
     def _make_static_files(self, root):
         """What a question for a file leads to, by the aliases of the text."""

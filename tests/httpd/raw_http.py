@@ -47,8 +47,13 @@ class Response:
 class Connection:
     """One TCP connection to a server; responses are read in order."""
 
-    def __init__(self, port, timeout=TIMEOUT):
-        self.socket = socket.create_connection(('127.0.0.1', port), timeout)
+    def __init__(self, port, timeout=TIMEOUT, receive_buffer=None):
+        """receive_buffer: bytes that the kernel holds for it, doubled; to be set before it connects."""
+        self.socket = socket.socket()
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(timeout)
+        self.socket.connect(('127.0.0.1', port))
         self.stream = self.socket.makefile('rb')
 
     def wrap(self, tls):

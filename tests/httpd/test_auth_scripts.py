@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from side_scripts import PLACES, SideScript, basic, fresh, page
+from tls import make_certificate
 
 MODULES = ('authn_core', 'auth_basic', 'auth_digest', 'authz_user', 'authn_file')
 
@@ -405,8 +406,7 @@ def test_users_and_groups_may_be_named_in_htaccess(server, error_log):
 
 def test_mod_ssl_tells_scripts_of_the_connection(server, tmp_directory, error_log):
     key, certificate = tmp_directory / 'key.pem', tmp_directory / 'cert.pem'
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate,
-                    '-subj', '/CN=localhost', '-days', '2'], check=True, capture_output=True)
+    make_certificate(key, certificate)
     httpd = server(f'''
 WSGIDaemonProcess hooks
 SSLEngine On

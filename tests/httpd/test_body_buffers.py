@@ -5,8 +5,6 @@ import gzip
 import hashlib
 import random
 import socket
-import ssl
-import subprocess
 import threading
 import time
 
@@ -17,6 +15,7 @@ from httpd_server import free_port
 from http2 import Http2Connection
 from processes import wait_until
 from raw_http import Connection, format_request
+from tls import make_certificate, trusting
 
 CONFIG = '''
 Protocols h2c http/1.1
@@ -49,9 +48,7 @@ APP = '/daemon/body_descriptor'
 @pytest.fixture(scope='module')
 def httpd(servers):
     server = servers.make('', modules=MODULES)
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
-                    '-keyout', server.root / 'server.key', '-out', server.root / 'server.pem'], check=True, capture_output=True)
-    (server.root / 'server.key').chmod(0o644)
+    make_certificate(server.root / 'server.key', server.root / 'server.pem')
     server.tls_port = free_port()
     server.configure(f'Listen 127.0.0.1:{server.tls_port}\n' + CONFIG.replace('${TLS_PORT}', str(server.tls_port)))
     server.start()
@@ -118,11 +115,9 @@ def test_a_filter_sees_the_bytes(httpd, filter_name):
 
 
 def test_over_tls_it_comes_in_memory(httpd):
-    tls = ssl.create_default_context()
-    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     body = noise(300_000)
     with Connection(httpd.tls_port) as connection:
-        connection.wrap(tls)
+        connection.wrap(trusting())
         for _ in range(2):
             connection.send(format_request('POST', APP, (), body))  # by one thread: an SSLSocket does not stand two
             assert connection.response().json() == seen(body, 'memory')

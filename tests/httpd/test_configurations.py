@@ -3,7 +3,6 @@
 
 import http.client
 import json
-import ssl
 
 import pytest
 
@@ -12,6 +11,7 @@ from as_written import FILE, Configuration
 from httpd_server import free_port
 from raw_http import Response
 from stage import CHECKOUT
+from tls import trusting
 
 FILES = sorted((CHECKOUT / 'tests' / 'configurations').glob('*.conf'))
 MODULES = {'AuthType': ('authn_core', 'authn_file', 'auth_basic', 'authz_user'), 'SSLEngine': ('ssl', 'socache_shmcb')}
@@ -28,9 +28,7 @@ def ask(httpd, ports, question):
     headers['Host'] = question.option('host', '127.0.0.1')
     port = int(question.option('port', 80))
     if port == 443:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection('127.0.0.1', ports[443], context=context, timeout=30)
+        connection = http.client.HTTPSConnection('127.0.0.1', ports[443], context=trusting(), timeout=30)
     else:
         connection = http.client.HTTPConnection('127.0.0.1', ports[port], timeout=30)
     connection.putrequest(question.method, question.url, skip_host=True, skip_accept_encoding=True)

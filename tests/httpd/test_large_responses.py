@@ -3,8 +3,6 @@
 the channel, where none is lent."""
 import os
 import socket
-import ssl
-import subprocess
 import time
 import zlib
 
@@ -16,13 +14,16 @@ from httpd_server import free_port
 from http2 import Http2Connection
 from processes import read_maps, wait_until
 from raw_http import Connection, format_request
+from tls import make_certificate, trusting
 
 CONFIG = '''
 Protocols h2c http/1.1
 MaxKeepAliveRequests 0
-WSGIDaemonProcess one processes=1 threads=3
+WSGIDaemonProcess one processes=1 threads=1
+WSGIDaemonProcess many processes=1 threads=4
 WSGIDaemonProcess spooled processes=1 threads=1 response-buffer-size=65536 response-spool-size=3000000
 WSGIScriptAliasMatch ^/(?:deflate/)?one/(\\w+) ${APPS}/$1.wsgi process-group=one application-group=%{GLOBAL}
+WSGIScriptAliasMatch ^/many/(\\w+) ${APPS}/$1.wsgi process-group=many application-group=%{GLOBAL}
 WSGIScriptAliasMatch ^/spooled/(\\w+) ${APPS}/$1.wsgi process-group=spooled application-group=%{GLOBAL}
 LogFormat "%B %O %U%q" bytes
 CustomLog ${ROOT}/bytes.log bytes
@@ -43,9 +44,7 @@ MEMORY, CHANNEL = b'memory  ', b'channel '
 @pytest.fixture(scope='module')
 def httpd(servers):
     server = servers.make('', modules=MODULES)
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
-                    '-keyout', server.root / 'server.key', '-out', server.root / 'server.pem'], check=True, capture_output=True)
-    (server.root / 'server.key').chmod(0o644)
+    make_certificate(server.root / 'server.key', server.root / 'server.pem')
     server.tls_port = free_port()
     server.configure(f'Listen 127.0.0.1:{server.tls_port}\n' + CONFIG.replace('${TLS_PORT}', str(server.tls_port)))
     server.start()
@@ -96,7 +95,7 @@ def test_requests_at_once_have_memory_each(httpd):
     def get(number):
         sizes = (MIB + number, 2_000_000 + number * 1000)
         with Connection(httpd.port) as connection:
-            return all(is_whole(connection.request('GET', path_of(*sizes)), MEMORY, *sizes) for _ in range(5))
+            return all(is_whole(connection.request('GET', path_of(*sizes, group='many')), MEMORY, *sizes) for _ in range(5))
     assert all(at_once(get, range(12)))
 
 
@@ -114,10 +113,8 @@ def test_a_body_that_was_buffered_leaves_memory_to_the_response(httpd):
 
 
 def test_over_tls_it_is_placed(httpd):
-    tls = ssl.create_default_context()
-    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     with Connection(httpd.tls_port) as connection:
-        connection.wrap(tls)
+        connection.wrap(trusting())
         for _ in range(3):
             assert is_whole(connection.request('GET', path_of(10, 3_000_000)), MEMORY, 10, 3_000_000)
 
@@ -148,20 +145,9 @@ def test_what_counts_bytes_counts_those_in_memory(httpd, more):
     assert body + 100 < all_of_it < body + 2000
 
 
-def late_reader(httpd):
-    """A client for which the kernel holds little."""
-    connection = Connection.__new__(Connection)
-    connection.socket = socket.socket()
-    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-    connection.socket.settimeout(30)
-    connection.socket.connect(('127.0.0.1', httpd.port))
-    connection.stream = connection.socket.makefile('rb')
-    return connection
-
-
 @pytest.mark.parametrize('group', ['one', 'spooled'])
 def test_a_client_that_reads_late_gets_it_whole(httpd, group):
-    with late_reader(httpd) as connection:
+    with Connection(httpd.port, receive_buffer=8192) as connection:
         for _ in range(2):
             connection.send(format_request('GET', path_of(30, 20_000_000, 100_000, group=group)))
             time.sleep(0.5)
@@ -182,7 +168,7 @@ def test_a_client_that_reads_in_fits_and_starts_gets_it_whole(httpd):
 
 def test_a_client_that_has_shut_down_its_sending_side_gets_it_whole(httpd):
     for pause in (0, 0.02, 0.3):
-        with late_reader(httpd) as connection:
+        with Connection(httpd.port, receive_buffer=8192) as connection:
             connection.send(format_request('GET', path_of(12_000_000, 100_000)))
             time.sleep(pause)
             connection.socket.shutdown(socket.SHUT_WR)

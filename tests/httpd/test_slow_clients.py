@@ -36,12 +36,7 @@ def expected(size):
 
 def slow_reader(httpd, path):
     """A client that asks and reads nothing yet; what the kernel holds for it is small."""
-    connection = Connection.__new__(Connection)
-    connection.socket = socket.socket()
-    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-    connection.socket.settimeout(30)
-    connection.socket.connect(('127.0.0.1', httpd.port))
-    connection.stream = connection.socket.makefile('rb')
+    connection = Connection(httpd.port, receive_buffer=8192)
     connection.send(format_request('GET', path))
     return connection
 

@@ -12,6 +12,7 @@ import pytest
 from conftest import stop_clean
 from http2 import Http2Connection
 from raw_http import Closed, Connection
+from tls import make_certificate
 
 CONFIG = '''
 Protocols h2 http/1.1
@@ -64,9 +65,7 @@ USERS = {'anna': 'pass word', 'bertö': 'p:ä'}
 def httpd(servers):
     server = servers.make(CONFIG, modules=('ssl', 'http2', 'socache_shmcb', 'auth_basic', 'auth_digest', 'authn_core',
                                            'authn_file', 'authz_user'))
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost/O=Tests',
-                    '-keyout', server.root / 'server.key', '-out', server.root / 'server.pem'], check=True, capture_output=True)
-    (server.root / 'server.key').chmod(0o644)
+    make_certificate(server.root / 'server.key', server.root / 'server.pem', '/CN=localhost/O=Tests')
     for user, password in USERS.items():
         subprocess.run(['htpasswd', '-b', *([] if (server.root / 'users').exists() else ['-c']), '-s', server.root / 'users',
                         user, password], check=True, capture_output=True)
