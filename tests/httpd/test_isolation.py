@@ -21,6 +21,16 @@ def prefix(request):
     return f'/{request.param}/'
 
 
+# Of so many requests one has a response that is placed in lent memory.
+LARGE = 40
+
+
+def is_foreign(response, app, body):
+    if app == 'echo_large':
+        body = (body * (1_800_000 // len(body) + 1))[:1_800_000]
+    return response.body != body
+
+
 def token(client, number, size):
     return b'client %d request %d;' % (client, number) * (size // 20 + 1)
 
@@ -34,7 +44,8 @@ def polite(site, prefix, client):
         with site.connect() as connection, contextlib.suppress(Closed):
             while number < ROUNDS:
                 body = token(client, number, sizes.choice([0, 100, 5000, 70_000]))
-                foreign += connection.request('POST', prefix + sizes.choice(APPS), body=body).body != body
+                app = 'echo_large' if sizes.randrange(LARGE) == 0 else sizes.choice(APPS)
+                foreign += is_foreign(connection.request('POST', prefix + app, body=body), app, body)
                 number += 1
     return foreign
 
@@ -43,7 +54,8 @@ def rude(site, prefix, client):
     """Leaves in the middle: of sending, of waiting, of receiving; by a close or by a reset."""
     choice = random.Random(client)
     for number in range(ROUNDS):
-        request = format_request('POST', prefix + choice.choice(APPS), body=token(client, number, 200_000))
+        app = 'echo_large' if choice.randrange(LARGE // 4) == 0 else choice.choice(APPS)
+        request = format_request('POST', prefix + app, body=token(client, number, 200_000))
         with site.connect() as connection:
             connection.send(request[:choice.randrange(len(request) + 1)])
             if choice.random() < 0.5:
@@ -76,8 +88,9 @@ def test_answers_stay_with_their_requests_while_workers_are_killed(server, error
                 foreign += httpd.get('/daemon/crash?SIGKILL').status != 502
                 continue
             body = token(number, round_, 30_000 if round_ % 2 else 150_000)
-            response = httpd.post('/daemon/echo_body', body)
-            foreign += response.status == 200 and response.complete and response.body != body
+            app = ('echo_body', 'echo_large')[round_ % 3 == 0]
+            response = httpd.post(f'/daemon/{app}', body)
+            foreign += response.status == 200 and response.complete and is_foreign(response, app, body)
         return foreign
 
     assert at_once(client, range(5)) == [0] * 5
