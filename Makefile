@@ -184,19 +184,20 @@ $(BUILD)/unit-tests: $(call unit_objects,$(unit_rooms)) \
 define unit_room_rules
 $(BUILD)/unit/$(1): $(call unit_objects,$(1)) $(unit_needs_$(1))
 	$$(link_tests)
-unit-$(1): $(BUILD)/unit/$(1) $(fake_engine)
+unit-$(1): $(BUILD)/unit/$(1)
 	$(BUILD)/unit/$(1)
 .PHONY: unit-$(1)
 endef
 fake_engine = $(patsubst %,$(BUILD)/tests/engine-cpython-3.99.so,$(wildcard tests/fake_engine.c))
 $(foreach room,$(unit_rooms),$(eval $(call unit_room_rules,$(room))))
+$(BUILD)/unit-tests $(unit_rooms:%=$(BUILD)/unit/%): | $(fake_engine)
 unit-daemon: $(BUILD)/gatehoused
 
 $(BUILD)/tests/engine-cpython-3.99.so: $(BUILD)/obj/tests/fake_engine.o lib/python/engine.map
 	$(call say,LINK)mkdir -p $(@D); $(CC) -shared -o $@ $< $(ld_flags) -Wl,--version-script=lib/python/engine.map
 
 .PHONY: check-unit
-check-unit: $(BUILD)/unit-tests $(fake_engine) $(products) ## run the unit tests (unit-ROOM: those of one room)
+check-unit: $(BUILD)/unit-tests $(products) ## run the unit tests (unit-ROOM: those of one room)
 	$< $(UNIT_ARGS)
 
 # The tests of the engine: main.cc alone knows which engine it opens.
