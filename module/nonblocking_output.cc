@@ -8,6 +8,8 @@ constexpr const char* kFilter = "GATEHOUSE_NONBLOCKING";
 // Behind TLS, whose records it sees; in front of the core.
 constexpr auto kPlace = static_cast<ap_filter_type>(AP_FTYPE_NETWORK - 1);
 
+const ap_filter_rec_t* own_record = nullptr;  // set while httpd starts
+
 apr_status_t on_output(ap_filter_t* filter, apr_bucket_brigade* brigade) noexcept {
   if (!*static_cast<bool*>(filter->ctx)) return ap_pass_brigade(filter->next, brigade);
   bool is_flushed = false;
@@ -23,21 +25,20 @@ apr_status_t on_output(ap_filter_t* filter, apr_bucket_brigade* brigade) noexcep
   return NonblockingOutput::go_on(filter->c) ? APR_SUCCESS : APR_ECONNABORTED;
 }
 
+// The filter comes to a connection with its first response that is not there at once, and stays.
+bool* is_active(request_rec* r) {
+  for (const ap_filter_t* filter = r->connection->output_filters; filter != nullptr; filter = filter->next)
+    if (filter->frec == own_record) return static_cast<bool*>(filter->ctx);
+  auto* const active = static_cast<bool*>(apr_pcalloc(r->connection->pool, sizeof(bool)));
+  ap_add_output_filter(kFilter, active, r, r->connection);
+  return active;
+}
+
 }  // namespace
 
-void register_nonblocking_output() { ap_register_output_filter(kFilter, on_output, nullptr, kPlace); }
+void register_nonblocking_output() { own_record = ap_register_output_filter(kFilter, on_output, nullptr, kPlace); }
 
-// The filter comes to a connection with its first response that is not there at once, and stays.
-NonblockingOutput::NonblockingOutput(request_rec* r) {
-  conn_rec& connection = *r->connection;
-  active_ = static_cast<bool*>(ap_get_module_config(connection.conn_config, &wsgi_module));
-  if (active_ == nullptr) {
-    active_ = static_cast<bool*>(apr_pcalloc(connection.pool, sizeof(bool)));
-    ap_set_module_config(connection.conn_config, &wsgi_module, active_);
-    ap_add_output_filter(kFilter, active_, r, &connection);
-  }
-  *active_ = true;
-}
+NonblockingOutput::NonblockingOutput(request_rec* r) : active_(is_active(r)) { *active_ = true; }
 
 NonblockingOutput::~NonblockingOutput() { *active_ = false; }
 
