@@ -49,10 +49,11 @@ void LentMemory::map(int memory, std::uint32_t size) {
   size_ = size;
 }
 
-void LentMemory::send(Pieces* pieces) {
+void LentMemory::send(Pieces* pieces, std::int64_t left) {
   if (!std::exchange(is_asked_, true)) open();
-  while (data_ != nullptr && !pieces->is_empty()) {
-    const std::size_t room = std::min(kPart, size_ - at_);
+  while (data_ != nullptr && !pieces->is_empty() && left != 0) {
+    std::size_t room = std::min(kPart, size_ - at_);
+    if (left > 0) room = std::min(room, static_cast<std::size_t>(left));  // what is not told of leaves room for no more
     if (!await(room)) return;
     std::size_t size = 0;
     while (size < room && !pieces->is_empty()) {
@@ -60,14 +61,18 @@ void LentMemory::send(Pieces* pieces) {
       std::memcpy(data_ + at_ + size, part.data(), part.size());
       size += part.size();
     }
-    if (!tell(size)) return;
+    if (left > 0) left -= static_cast<std::int64_t>(size);
+    if (!tell(size, left)) return;
   }
 }
 
-bool LentMemory::tell(std::size_t size) {
-  wire::append_placed({static_cast<std::uint32_t>(at_), static_cast<std::uint32_t>(size)}, channel_.request(),
-                      &channel_.frames());
+// left: bytes of the body that follow. So many that httpd must tell when this place is free again, or unknown?
+bool LentMemory::tell(std::size_t size, std::int64_t left) {
+  const bool is_used_again = left < 0 || left > static_cast<std::int64_t>(size_ - size);
+  wire::append_placed({static_cast<std::uint32_t>(at_), static_cast<std::uint32_t>(size)},
+                      is_used_again ? wire::kTell : 0, channel_.request(), &channel_.frames());
   in_use_ += size;
+  if (is_used_again) to_come_ += size;
   at_ = (at_ + size) % size_;
   return channel_.flush() == GATEHOUSE_OK;
 }
@@ -103,7 +108,8 @@ bool LentMemory::receive_words(base::Micros timeout) {
 bool LentMemory::take_word(std::span<const std::byte> frame) {
   std::uint32_t size = 0;
   const bool is_taken = wire::decode_size(frame, wire::FrameType::kTaken, channel_.request(), &size);
-  if (is_taken && size <= in_use_) {
+  if (is_taken && size <= to_come_) {
+    to_come_ -= size;
     in_use_ -= size;
     return true;
   }
@@ -112,7 +118,7 @@ bool LentMemory::take_word(std::span<const std::byte> frame) {
 }
 
 bool LentMemory::settle() {
-  while (in_use_ > 0)
+  while (to_come_ > 0)
     if (!receive_words(kMoment)) return false;
   return true;
 }

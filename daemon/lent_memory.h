@@ -23,7 +23,8 @@ class LentMemory {
 
   // Behind what waits to be sent. What is left of the pieces then has to go by frames: httpd has no memory to lend, or
   // can tell no more what it has taken, because its client has hung up. Waits for httpd; the channel may be gone.
-  void send(Pieces* pieces);
+  // left: bytes from the first of the pieces to the end of the body; -1: unknown.
+  void send(Pieces* pieces, std::int64_t left);
   // Has httpd taken all, so that it has nothing to tell any more? Waits for that, but for no client.
   bool settle();
 
@@ -37,15 +38,16 @@ class LentMemory {
   bool await(std::size_t room);
   bool receive_words(base::Micros timeout);
   bool take_word(std::span<const std::byte> frame);
-  bool tell(std::size_t size);
+  bool tell(std::size_t size, std::int64_t left);
   void close();
 
   SessionChannel& channel_;
   bool is_asked_ = false;
   char* data_ = nullptr;
   std::size_t size_ = 0;
-  std::size_t at_ = 0;      // where the next part goes
-  std::size_t in_use_ = 0;  // not taken yet
+  std::size_t at_ = 0;       // where the next part goes
+  std::size_t in_use_ = 0;   // not taken yet, or not to be used again
+  std::size_t to_come_ = 0;  // of that: of which httpd will tell
 };
 
 }  // namespace gatehoused

@@ -21,8 +21,8 @@ using base::Message;
 
 constexpr std::size_t kOutputLimit = 64u << 10;  // what BUFFER may leave waiting
 constexpr std::size_t kPiecesPerFrame = 63;
-// A response of so much, and what is worth a frame of it; less goes by the channel at no more cost.
-constexpr std::uint64_t kWorthMemory = 1u << 20;
+// A response of so much, for less of which the memory costs more than it saves; and what is worth a frame of it.
+constexpr std::uint64_t kWorthMemory = 4u << 20;
 constexpr std::size_t kWorthPlacing = 32u << 10;
 
 std::string_view view(const gatehouse_text& text) { return {text.data, text.size}; }
@@ -54,7 +54,7 @@ gatehouse_io ResponseOutput::send_head(const gatehouse_response_head& head) {
   if (channel_.is_gone()) return GATEHOUSE_GONE;
   wire::ResponseHead response;
   response.status = static_cast<std::uint16_t>(head.status);
-  response.content_length = head.content_length;
+  response.content_length = body_left_ = head.content_length;
   response.reason = view(head.reason);
   response.headers.reserve(head.header_count);
   for (const gatehouse_pair& header : std::span(head.headers, head.header_count)) {
@@ -80,9 +80,13 @@ gatehouse_io ResponseOutput::send_body(std::span<const gatehouse_text> pieces, g
   for (const gatehouse_text& piece : pieces) total += piece.size;
   switch (how) {
     case GATEHOUSE_BUFFER:
-      return total == 0 ? GATEHOUSE_OK : buffer(pieces, total);
+      if (total > 0 && buffer(pieces, total) != GATEHOUSE_OK) return GATEHOUSE_AGAIN;
+      note_sent(total);
+      return GATEHOUSE_OK;
     case GATEHOUSE_SOON:
-      return channel_.outbox().hold(pieces, total) ? GATEHOUSE_OK : GATEHOUSE_AGAIN;
+      if (!channel_.outbox().hold(pieces, total)) return GATEHOUSE_AGAIN;
+      note_sent(total);
+      return GATEHOUSE_OK;
     case GATEHOUSE_FLUSH:
       break;
   }
@@ -90,8 +94,11 @@ gatehouse_io ResponseOutput::send_body(std::span<const gatehouse_text> pieces, g
 }
 
 gatehouse_io ResponseOutput::send(Pieces pieces, std::size_t total) {
+  const std::uint64_t known =
+      body_size_ + std::max(total, static_cast<std::size_t>(std::max<std::int64_t>(body_left_, 0)));
   body_size_ += total;
-  if (memory_ && total >= kWorthPlacing && body_size_ >= kWorthMemory) memory_->send(&pieces);
+  if (memory_ && total >= kWorthPlacing && known >= kWorthMemory) memory_->send(&pieces, body_left_);
+  note_sent(total);
   return channel_.is_gone() ? GATEHOUSE_GONE : send_pieces(pieces);
 }
 
@@ -130,6 +137,7 @@ gatehouse_io ResponseOutput::send_pieces(Pieces pieces) {
 gatehouse_io ResponseOutput::send_file(int fd, std::int64_t offset, std::int64_t length) {
   if (channel_.is_gone()) return GATEHOUSE_GONE;
   if (length <= 0) return GATEHOUSE_OK;
+  note_sent(static_cast<std::size_t>(length));
   // The kernel hands the descriptor over with the first buffer of a send, so head and FILE must fit into one.
   std::string& output = channel_.frames();
   if (output.size() + wire::kFileFrameSize > wire::kOneBuffer && channel_.flush() != GATEHOUSE_OK)

@@ -4,6 +4,7 @@
 // A response as it goes to httpd: frames that wait for each other where they may, large bodies and files straight from
 // where they are, log lines ahead of all. Thread: the request's own.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,6 +36,9 @@ class ResponseOutput {
   bool settle() { return !memory_ || memory_->settle(); }
 
  private:
+  void note_sent(std::size_t size) {
+    if (body_left_ > 0) body_left_ = std::max<std::int64_t>(body_left_ - static_cast<std::int64_t>(size), 0);
+  }
   gatehouse_io refuse_head(std::string_view what);
   bool is_too_long(const gatehouse_pair& header) const;
   gatehouse_io refuse_header(const gatehouse_pair& header);
@@ -47,6 +51,7 @@ class ResponseOutput {
   SessionChannel& channel_;
   std::optional<LentMemory> memory_;
   std::uint64_t body_size_ = 0;  // up to now, of what was not to be buffered
+  std::int64_t body_left_ = -1;  // by its Content-Length; -1: it has none
   bool head_refused_ = false;
 };
 

@@ -380,6 +380,7 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
         lend_memory();
         break;
       case Event::kPlaced:
+        is_to_tell_ = reader_.is_to_tell();
         placed_ = std::string_view(memory_.data() + reader_.place().offset, reader_.place().length);
         after_placed_.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         return Flow::kContinue;
@@ -470,7 +471,7 @@ Relay::Flow Relay::pass_placed() {
     return Flow::kOver;
   }
   placed_.remove_prefix(part.size());
-  if (placed_.empty() && !ended_) send_size(wire::FrameType::kTaken, reader_.place().length);
+  if (placed_.empty() && is_to_tell_ && !ended_) send_size(wire::FrameType::kTaken, reader_.place().length);
   return Flow::kContinue;
 }
 

@@ -150,6 +150,7 @@ class Relay {
   Delivery delivery_;
   ResponseReader reader_;
   std::string_view placed_;     // in the memory, not passed on yet
+  bool is_to_tell_ = false;     // when they have been
   std::string after_placed_;    // frames that came behind it
   BodyBuffers::Buffer memory_;  // that is lent
   ClientWatch client_;

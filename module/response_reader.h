@@ -56,6 +56,7 @@ class ResponseReader {
   const wire::FileRange& file() const { return file_; }
   base::UniqueFd take_file() { return std::move(descriptor_); }
   const wire::Place& place() const { return place_; }
+  bool is_to_tell() const { return (decoder_.header().flags & wire::kTell) != 0; }  // after kPlaced
   const std::vector<wire::Answer>& answers() const { return answers_; }
   const wire::LogLine& log() const { return log_; }
   const wire::End& end() const { return end_; }

@@ -69,7 +69,7 @@ enum class FrameType : std::uint8_t {
   // Once, when the child holds back nothing of the request body: more of the response body is to come than a channel
   // is good for.
   kWantMemory = 24,
-  kPlaced = 25  // u32 offset, u32 length: the next bytes of the body are there in the memory
+  kPlaced = 25  // kTell; u32 offset, u32 length: the next bytes of the body are there in the memory
 };
 
 enum FrameFlag : std::uint8_t {
@@ -77,6 +77,7 @@ enum FrameFlag : std::uint8_t {
   kOnDemand = 2,  // on kRequestHead, with kMoreBody: kStarted is to be sent when the application reads
   kBodyFile = 4,  // on kRequestHead: a kFile stands in the first part
   kPiped = 1,     // on a child's kFile: the descriptor is a pipe, which holds length bytes
+  kTell = 1,      // on kPlaced: kTaken is to be said of it
   kKept = 1       // on kEnd: the worker serves the next request on this channel, too
 };
 

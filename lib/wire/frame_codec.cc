@@ -35,7 +35,7 @@ constexpr FrameDecoder::Rule FrameDecoder::kRules[] = {
     {Sender::kWorker, FrameType::kInterim, kFirst | kRunning, kRunning, 0, 6, kMaxResponseHead},
     {Sender::kWorker, FrameType::kFile, kInBody, kInBody, 0, 16, 16},
     {Sender::kWorker, FrameType::kWantMemory, kInBody, kInBody, 0, 0, 0},
-    {Sender::kWorker, FrameType::kPlaced, kInBody, kInBody, 0, 8, 8},
+    {Sender::kWorker, FrameType::kPlaced, kInBody, kInBody, kTell, 8, 8},
     {Sender::kWorker, FrameType::kAnswers, kFirst | kRunning, kRunning, 0, 4, kMaxAnswers},
 };
 

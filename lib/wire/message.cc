@@ -330,12 +330,12 @@ bool decode_file(std::span<const std::byte> payload, FileRange* out) {
   return true;
 }
 
-void append_placed(const Place& place, std::uint32_t request, std::string* out) {
+void append_placed(const Place& place, std::uint8_t flags, std::uint32_t request, std::string* out) {
   const auto put = [&](auto& writer) {
     writer.u32(place.offset);
     writer.u32(place.length);
   };
-  append_frame({FrameType::kPlaced, 0, 0, request}, put, out);
+  append_frame({FrameType::kPlaced, flags, 0, request}, put, out);
 }
 
 bool decode_placed(std::span<const std::byte> payload, Place* out) {

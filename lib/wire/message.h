@@ -142,7 +142,7 @@ struct Place {
   std::uint32_t offset = 0;
   std::uint32_t length = 0;
 };
-void append_placed(const Place& place, std::uint32_t request, std::string* out);
+void append_placed(const Place& place, std::uint8_t flags, std::uint32_t request, std::string* out);
 bool decode_placed(std::span<const std::byte> payload, Place* out);  // false as well for a length of 0
 
 // MEMORY or TAKEN. These come when a request's other frames have been decoded or will never be: so one at a time.

@@ -27,7 +27,7 @@ LARGE = 40
 
 def is_foreign(response, app, body):
     if app == 'echo_large':
-        body = (body * (1_800_000 // len(body) + 1))[:1_800_000]
+        body = (body * (4_500_000 // len(body) + 1))[:4_500_000]
     return response.body != body
 
 

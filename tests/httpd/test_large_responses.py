@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Response bodies of a MiB and more, which an application in a daemon places in memory that httpd lends it; or which go by
+"""Response bodies of 4 MiB and more, which an application in a daemon places in memory that httpd lends it; or which go by
 the channel, where none is lent."""
 import os
 import socket
@@ -70,9 +70,9 @@ def is_whole(response, way, *sizes):
 
 
 @pytest.mark.parametrize('more', ['', '&length', '&list', '&list&length'])
-@pytest.mark.parametrize('sizes, way', [((MIB - 1,), CHANNEL), ((MIB,), MEMORY), ((10_000_001,), MEMORY),
-                                        ((100_000,) * 30, MEMORY), ((20_000,) * 100, CHANNEL),
-                                        ((10, 3_000_000, 20, 2_000_000, 40_000, 30), MEMORY)])
+@pytest.mark.parametrize('sizes, way', [((4 * MIB - 9,), CHANNEL), ((4 * MIB,), MEMORY), ((10_000_001,), MEMORY),
+                                        ((100_000,) * 60, MEMORY), ((20_000,) * 300, CHANNEL),
+                                        ((10, 3_000_000, 20, 4_000_000, 40_000, 30), MEMORY)])
 def test_large_bodies_are_placed_in_memory(httpd, sizes, way, more):
     if 'list' in more:
         way = CHANNEL  # as the list was made
@@ -84,16 +84,16 @@ def test_large_bodies_are_placed_in_memory(httpd, sizes, way, more):
 def test_the_connection_and_the_channel_serve_everything_else_as_before(httpd):
     with Connection(httpd.port) as connection:
         for _ in range(5):
-            assert is_whole(connection.request('GET', path_of(3 * MIB)), MEMORY, 3 * MIB)
+            assert is_whole(connection.request('GET', path_of(5 * MIB)), MEMORY, 5 * MIB)
             assert connection.request('GET', '/one/hello').status == 200
             body = os.urandom(300_000)
             assert connection.request('POST', '/one/echo_body', (), body).body == body
-            assert connection.request('HEAD', path_of(3 * MIB, more='&length')).header('content-length') == str(3 * MIB + 8)
+            assert connection.request('HEAD', path_of(5 * MIB, more='&length')).header('content-length') == str(5 * MIB + 8)
 
 
 def test_requests_at_once_have_memory_each(httpd):
     def get(number):
-        sizes = (MIB + number, 2_000_000 + number * 1000)
+        sizes = (MIB + number, 4_000_000 + number * 1000)
         with Connection(httpd.port) as connection:
             return all(is_whole(connection.request('GET', path_of(*sizes, group='many')), MEMORY, *sizes) for _ in range(5))
     assert all(at_once(get, range(12)))
@@ -101,47 +101,47 @@ def test_requests_at_once_have_memory_each(httpd):
 
 def test_a_request_of_which_more_was_to_come_has_none(httpd):
     with Connection(httpd.port) as connection:
-        connection.send(format_request('POST', path_of(2 * MIB), {'Expect': '100-continue', 'Content-Length': '5'}))
+        connection.send(format_request('POST', path_of(4 * MIB), {'Expect': '100-continue', 'Content-Length': '5'}))
         connection.send(b'12345')
-        assert is_whole(connection.response(), CHANNEL, 2 * MIB)
+        assert is_whole(connection.response(), CHANNEL, 4 * MIB)
 
 
 def test_a_body_that_was_buffered_leaves_memory_to_the_response(httpd):
     with Connection(httpd.port) as connection:
         for size in (1, 70_000, 500_000):
-            assert is_whole(connection.request('POST', path_of(2 * MIB), (), b'x' * size), MEMORY, 2 * MIB)
+            assert is_whole(connection.request('POST', path_of(4 * MIB), (), b'x' * size), MEMORY, 4 * MIB)
 
 
 def test_over_tls_it_is_placed(httpd):
     with Connection(httpd.tls_port) as connection:
         connection.wrap(trusting())
         for _ in range(3):
-            assert is_whole(connection.request('GET', path_of(10, 3_000_000)), MEMORY, 10, 3_000_000)
+            assert is_whole(connection.request('GET', path_of(10, 5_000_000)), MEMORY, 10, 5_000_000)
 
 
 def test_over_http2_it_goes_by_the_channel(httpd):
     with Http2Connection(httpd.port) as connection:
-        assert is_whole(connection.request('GET', path_of(10, 3_000_000)), CHANNEL, 10, 3_000_000)
+        assert is_whole(connection.request('GET', path_of(10, 5_000_000)), CHANNEL, 10, 5_000_000)
 
 
 def test_a_filter_sees_the_bytes(httpd):
     with Connection(httpd.port) as connection:
         for _ in range(2):
-            response = connection.request('GET', '/deflate' + path_of(10, 3_000_000), {'Accept-Encoding': 'gzip'})
+            response = connection.request('GET', '/deflate' + path_of(10, 5_000_000), {'Accept-Encoding': 'gzip'})
             assert response.header('content-encoding') == 'gzip'
-            assert zlib.decompress(response.body, 31) == body_of(MEMORY, 10, 3_000_000)
+            assert zlib.decompress(response.body, 31) == body_of(MEMORY, 10, 5_000_000)
 
 
 @pytest.mark.parametrize('more', ['', '&length'])
 def test_what_counts_bytes_counts_those_in_memory(httpd, more):
-    path = path_of(1_234_567, more=more)
+    path = path_of(5_234_567, more=more)
     with Connection(httpd.port) as connection:
-        assert is_whole(connection.request('GET', path), MEMORY, 1_234_567)
+        assert is_whole(connection.request('GET', path), MEMORY, 5_234_567)
     def lines():
         return [line for line in (httpd.root / 'bytes.log').read_text().splitlines() if line.endswith(path)]
     wait_until(lines, what='the request is logged')
     body, all_of_it = map(int, lines()[-1].split()[:2])
-    assert body == 1_234_567 + 8
+    assert body == 5_234_567 + 8
     assert body + 100 < all_of_it < body + 2000
 
 
@@ -189,7 +189,7 @@ def test_a_client_that_leaves_leaves_nothing_behind(httpd, error_log, read, rese
                 left -= len(connection.socket.recv(65_536))
             if reset:
                 connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
-    for size in (2 * MIB, 3 * MIB):
+    for size in (4 * MIB, 5 * MIB):
         assert is_whole(httpd.get(path_of(size)), MEMORY, size)
 
 
@@ -197,15 +197,15 @@ def test_a_response_that_is_cut_is_seen_to_be(httpd, error_log):
     """What was placed before the application failed gets to the client; the end does not."""
     error_log.allow(r'GH0\d{3}: |Traceback|  File|    |RuntimeError')
     with Connection(httpd.port) as connection:
-        response = connection.request('GET', path_of(2 * MIB, -1))
+        response = connection.request('GET', path_of(4 * MIB, -1))
         assert not response.complete
-    assert is_whole(httpd.get(path_of(2 * MIB)), MEMORY, 2 * MIB)
+    assert is_whole(httpd.get(path_of(4 * MIB)), MEMORY, 4 * MIB)
 
 
 def test_memory_is_given_back_when_it_rests(httpd):
     def lent():
         children = [process for process in httpd.processes() if process not in httpd.daemons()]
         return sum(read_maps(child.pid).count('memfd:gatehouse-body') for child in children)
-    assert is_whole(httpd.get(path_of(2 * MIB)), MEMORY, 2 * MIB)
+    assert is_whole(httpd.get(path_of(4 * MIB)), MEMORY, 4 * MIB)
     assert lent() > 0
     wait_until(lambda: lent() == 0, 20, 'the memory is given back')

@@ -50,7 +50,7 @@ std::string file(std::uint64_t length) {
 std::string want_memory() { return frame(wire::FrameType::kWantMemory); }
 std::string placed(std::uint32_t offset, std::uint32_t length) {
   std::string out;
-  wire::append_placed({offset, length}, kRequest, &out);
+  wire::append_placed({offset, length}, wire::kTell, kRequest, &out);
   return out;
 }
 UniqueFd null_device() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }

@@ -520,8 +520,8 @@ TEST_GROUP(Memory){};
 
 TEST(Memory, APlaceIsWhereAndHowMuch) {
   std::string out;
-  wire::append_placed({0x01020304, 5}, 9, &out);
-  is("19000000"
+  wire::append_placed({0x01020304, 5}, wire::kTell, 9, &out);
+  is("19010000"
      "08000000"
      "09000000"
      "04030201"
@@ -535,11 +535,11 @@ TEST(Memory, APlaceIsWhereAndHowMuch) {
 
 TEST(Memory, NoPartOfAPlaceDecodesNorNothingPlaced) {
   std::string out;
-  wire::append_placed({1, 0}, 9, &out);
+  wire::append_placed({1, 0}, 0, 9, &out);
   wire::Place place;
   CHECK_FALSE(wire::decode_placed(payload(out), &place));
   out.clear();
-  wire::append_placed({1, 2}, 9, &out);
+  wire::append_placed({1, 2}, 0, 9, &out);
   no_prefix_decodes(payload(out), [&](std::span<const std::byte> bytes) { return wire::decode_placed(bytes, &place); });
 }
 
