@@ -33,7 +33,10 @@ void LentMemory::open() {
   std::array<std::byte, wire::kSizeFrameSize> answer;
   base::UniqueFd memory;
   std::uint32_t size = 0;
-  if (base::wait_for(channel_.fd(), POLLIN, base::Deadline::after(channel_.timeout())) <= 0) return;
+  if (base::wait_for(channel_.fd(), POLLIN, base::Deadline::after(channel_.timeout())) <= 0) {
+    channel_.sent(wire::Sent::kTimeout);  // an answer that came later would be taken for something else
+    return;
+  }
   const ssize_t received = base::receive_with_fd(channel_.fd(), answer, &memory, MSG_DONTWAIT);
   if (received <= 0) return;  // no descriptor was free for it, or httpd tells nothing any more
   if (!wire::decode_size(std::span(answer).first(static_cast<std::size_t>(received)), wire::FrameType::kMemory,

@@ -215,6 +215,7 @@ def test_a_url_that_crashes_leaves_others_alone(arena, row, error_log, tmp_direc
 
 @pytest.mark.row('F23')
 def test_a_url_that_crashes_leaves_most_others_alone_that_share_its_process(arena, row, error_log, tmp_directory):
+    error_log.allow('GH0303: ')  # a request may meet three workers that die before they come to it
     traffic, crashes = attack(arena(), row, error_log, tmp_directory, 2)
     good = traffic.done - len(traffic.failures())
     row.hold(f'% of {traffic.done} healthy requests served, {crashes} crashes', 100 * good / traffic.done, at_least=80)
