@@ -22,7 +22,7 @@ using base::Message;
 constexpr std::size_t kOutputLimit = 64u << 10;  // what BUFFER may leave waiting
 constexpr std::size_t kPiecesPerFrame = 63;
 // A response of so much, for less of which the memory costs more than it saves; and what is worth a frame of it.
-constexpr std::uint64_t kWorthMemory = 4u << 20;
+constexpr std::int64_t kWorthMemory = 4 << 20;
 constexpr std::size_t kWorthPlacing = 32u << 10;
 
 std::string_view view(const gatehouse_text& text) { return {text.data, text.size}; }
@@ -94,10 +94,10 @@ gatehouse_io ResponseOutput::send_body(std::span<const gatehouse_text> pieces, g
 }
 
 gatehouse_io ResponseOutput::send(Pieces pieces, std::size_t total) {
-  const std::uint64_t known =
-      body_size_ + std::max(total, static_cast<std::size_t>(std::max<std::int64_t>(body_left_, 0)));
-  body_size_ += total;
-  if (memory_ && total >= kWorthPlacing && known >= kWorthMemory) memory_->send(&pieces, body_left_);
+  const auto size = static_cast<std::int64_t>(total);
+  const bool is_large = body_size_ + std::max(size, body_left_) >= kWorthMemory;
+  body_size_ += size;
+  if (memory_ && is_large && total >= kWorthPlacing) memory_->send(&pieces, body_left_);
   note_sent(total);
   return channel_.is_gone() ? GATEHOUSE_GONE : send_pieces(pieces);
 }

@@ -50,7 +50,7 @@ class ResponseOutput {
 
   SessionChannel& channel_;
   std::optional<LentMemory> memory_;
-  std::uint64_t body_size_ = 0;  // up to now, of what was not to be buffered
+  std::int64_t body_size_ = 0;   // up to now, of what was not to be buffered
   std::int64_t body_left_ = -1;  // by its Content-Length; -1: it has none
   bool head_refused_ = false;
 };

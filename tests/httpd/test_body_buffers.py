@@ -11,11 +11,10 @@ import time
 import pytest
 
 from conftest import stop_clean
-from httpd_server import free_port
 from http2 import Http2Connection
 from processes import wait_until
 from raw_http import Connection, format_request
-from tls import make_certificate, trusting
+from tls import start_with_tls, trusting
 
 CONFIG = '''
 Protocols h2c http/1.1
@@ -35,23 +34,14 @@ SetInputFilter BUFFER
 <LocationMatch ^/limited>
 LimitRequestBody 100000
 </LocationMatch>
-<VirtualHost *:${TLS_PORT}>
-SSLEngine On
-SSLCertificateFile ${ROOT}/server.pem
-SSLCertificateKeyFile ${ROOT}/server.key
-</VirtualHost>
 '''
-MODULES = ('http2', 'ssl', 'socache_shmcb', 'deflate', 'filter', 'buffer', 'reqtimeout')
+MODULES = ('http2', 'deflate', 'filter', 'buffer', 'reqtimeout')
 APP = '/daemon/body_descriptor'
 
 
 @pytest.fixture(scope='module')
 def httpd(servers):
-    server = servers.make('', modules=MODULES)
-    make_certificate(server.root / 'server.key', server.root / 'server.pem')
-    server.tls_port = free_port()
-    server.configure(f'Listen 127.0.0.1:{server.tls_port}\n' + CONFIG.replace('${TLS_PORT}', str(server.tls_port)))
-    server.start()
+    server = start_with_tls(servers, CONFIG, MODULES)
     yield server
     stop_clean(servers, server)
 
