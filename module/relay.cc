@@ -23,9 +23,7 @@ using base::Deadline;
 using base::Message;
 using base::Micros;
 
-constexpr std::size_t kFrames = 32u << 10;  // one read of frames
-constexpr std::size_t kBody = 64u << 10;    // one read of the client's body
-static_assert(wire::kMaxFirstBody <= kBody, "a block of the body that its file did not take is read into it");
+constexpr std::size_t kFrames = 32u << 10;      // one read of frames
 constexpr std::size_t kDirectBody = 16u << 10;  // so much of a body frame is read into memory that httpd sends from
 constexpr Micros kLongestLook = std::chrono::seconds(1);
 // A stream of HTTP/2 has no socket that could be waited for along with the channel: it is asked this often, for its
@@ -54,9 +52,8 @@ Relay::Relay(request_rec* r, const RelayPlan& plan, KeptChannels::InUse channel,
       client_(r),
       look_(kFirstLook),
       to_send_(plan.first_part.substr(plan.sent)),
-      body_left_(plan.body_left),
-      first_part_sent_(to_send_.empty()),
-      holds_body_(plan.more_body) {
+      rest_(body, plan.body_spool, plan.body_left, plan.more_body, plan.request, Micros(r->server->timeout)),
+      first_part_sent_(to_send_.empty()) {
   if (plan_.answers != nullptr) reader_.expect_answers(plan_.answers->size());
   if (plan_.place != nullptr && first_part_sent_) read_signal_.emplace(channel_.get());
 }
@@ -70,7 +67,7 @@ Relay::Result Relay::run() {
 Relay::Flow Relay::step() {
   if (is_to_ask_stream() && ask_stream_.passed() && offer() == Flow::kOver) return Flow::kOver;
   if (wants_body() && read_client() == Flow::kOver) return Flow::kOver;
-  if (wants_body() && is_body_buffered()) return Flow::kContinue;
+  if (wants_body() && rest_.is_buffered()) return Flow::kContinue;
   if (has_received() && delivery_.has_room()) return receive(Wait::kNo);
   if (may_wait_in_call()) return receive(Wait::kInCall);
   const Ready ready = wait();
@@ -85,7 +82,7 @@ Relay::Flow Relay::step() {
 // An answer that comes soon, with nothing to be sent meanwhile, costs one system call: the wait is that of the
 // receive itself, up to kFirstLook. Whatever takes longer is waited for by poll, whose deadline is exact.
 bool Relay::may_wait_in_call() const {
-  if (silent_ || read_signal_ || body_due_ || delivery_.is_behind() || !to_send_.empty()) return false;
+  if (silent_ || read_signal_ || rest_.is_wanted() || delivery_.is_behind() || !to_send_.empty()) return false;
   if (plan_.timeout < kFirstLook) return false;
   return plan_.queue_deadline.is_never() || plan_.queue_deadline.when() - base::now() > kFirstLook;
 }
@@ -151,7 +148,7 @@ Relay::Flow Relay::note_offered(bool is_there) {
 
 // While the application runs and has all of its input. Before, a shut-down channel would say something else (frame.h).
 bool Relay::watches_client() const {
-  return !may_be_queued() && !ended_ && !holds_body_ && to_send_.empty() && client_.descriptor() >= 0;
+  return !may_be_queued() && !ended_ && !rest_.is_held() && to_send_.empty() && client_.descriptor() >= 0;
 }
 
 // gatehouse.client_disconnected() sees it. The response is relayed all the same: who has only shut down the sending
@@ -166,7 +163,7 @@ Deadline Relay::next_deadline() const {
     const Micros look = std::min(deadline_.when(), base::now() + look_);
     return Deadline::at(std::min(look, plan_.queue_deadline.when()));
   }
-  Micros when = std::min({deadline_.when(), client_deadline_.when(), body_deadline_.when()});
+  Micros when = std::min({deadline_.when(), client_deadline_.when(), rest_.deadline().when()});
   // httpd's filters may have a limit of their own (RequestReadTimeout), and a stream is to be asked.
   if (wants_body()) when = std::min(when, base::now() + (client_.is_stream() ? kStreamLook : kLongestLook));
   if (is_to_ask_stream()) when = std::min(when, ask_stream_.when());
@@ -232,7 +229,7 @@ Relay::Flow Relay::send() {
   const ssize_t sent = wire::send_now(channel_.get(), base::as_bytes(to_send_));
   if (sent < 0) {
     to_send_ = {};
-    body_due_ = false;
+    rest_.drop();
     return Flow::kContinue;
   }
   if (sent > 0) progress();
@@ -244,51 +241,19 @@ Relay::Flow Relay::send() {
 // What the client has sent meanwhile. What the worker has sent goes on first.
 Relay::Flow Relay::read_client() {
   if (delivery_.has_room() && receive(Wait::kNo) == Flow::kOver) return Flow::kOver;
-  if (body_frame_ == nullptr) body_frame_ = std::make_unique_for_overwrite<char[]>(kBody + 2 * wire::kFrameHeaderSize);
-  ssize_t size = next_body(body_frame_.get() + wire::kFrameHeaderSize);
-  if (size == BodyReader::kNothing) {
-    if (body_deadline_.is_never()) body_deadline_ = Deadline::after(Micros(r_->server->timeout));
-    if (!body_deadline_.passed()) return Flow::kContinue;
-    body_->give_up();
-    size = -1;
+  std::string_view frames;
+  switch (rest_.next(&frames)) {
+    case BodyRest::Got::kNothing:
+      return Flow::kContinue;
+    case BodyRest::Got::kFailed:
+      log_request(r_, Message::kRequestBody, "%s", body_->error());
+      return answered(abort(body_->status()));
+    case BodyRest::Got::kFrames:
+      break;
   }
-  if (size < 0) {
-    log_request(r_, Message::kRequestBody, "%s", body_->error());
-    return answered(abort(body_->status()));
-  }
-  body_deadline_ = Deadline::never();
   progress();
-  send_body(static_cast<std::size_t>(size));
+  to_send_ = frames;
   return send();
-}
-
-// As BodyReader::read_now: from what is buffered, then from the client.
-ssize_t Relay::next_body(char* into) {
-  if (!is_body_buffered()) return body_left_ == 0 ? 0 : body_->read_now(into, kBody);
-  const base::Result<Spool::Piece> piece = plan_.body_spool->take();
-  if (!piece) return body_->lose(piece.error());
-  std::memcpy(into, piece->data.get(), piece->size);
-  return static_cast<ssize_t>(piece->size);
-}
-
-// What was read into body_frame_, as frames; 0: the end.
-void Relay::send_body(std::size_t size) {
-  std::string header;
-  char* end = body_frame_.get();
-  if (size > 0) {
-    wire::append_frame_header({wire::FrameType::kBody, 0, static_cast<std::uint32_t>(size), plan_.request}, &header);
-    std::memcpy(end, header.data(), header.size());
-    end += header.size() + size;
-    if (body_left_ > 0) body_left_ = std::max<std::int64_t>(body_left_ - static_cast<std::int64_t>(size), 0);
-  }
-  if (size == 0 || body_left_ == 0) {
-    header.clear();
-    wire::append_frame_header({wire::FrameType::kBodyEnd, 0, 0, plan_.request}, &header);
-    std::memcpy(end, header.data(), header.size());
-    end += header.size();
-    body_due_ = holds_body_ = false;
-  }
-  to_send_ = {body_frame_.get(), static_cast<std::size_t>(end - body_frame_.get())};
 }
 
 // Takes what there is. When nothing more is, the client gets what it has not seen: a streamed piece never waits
@@ -359,7 +324,7 @@ Relay::Flow Relay::on_bytes(std::span<const std::byte> bytes) {
         return Flow::kContinue;
       case Event::kStarted:
         note_entered();
-        body_due_ = true;
+        rest_.ask();
         break;
       case Event::kDeclined:
         return over(Result::kDeclined);

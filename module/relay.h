@@ -15,6 +15,7 @@
 #include "base/posix.h"
 #include "module/answers.h"
 #include "module/body_buffers.h"
+#include "module/body_rest.h"
 #include "module/brigade.h"
 #include "module/client_watch.h"
 #include "module/delivery.h"
@@ -99,12 +100,9 @@ class Relay {
   Flow on_silence();
   bool withdraw();
 
-  bool wants_body() const { return body_due_ && to_send_.empty(); }
+  bool wants_body() const { return rest_.is_wanted() && to_send_.empty(); }
   Flow send();
   Flow read_client();
-  bool is_body_buffered() const { return plan_.body_spool != nullptr && !plan_.body_spool->is_empty(); }
-  ssize_t next_body(char* into);
-  void send_body(std::size_t size);
 
   Flow on_client(short events);
   Flow offer();
@@ -156,20 +154,16 @@ class Relay {
   ClientWatch client_;
   base::Deadline deadline_ = base::Deadline::never();         // of the worker
   base::Deadline client_deadline_ = base::Deadline::never();  // while the client is behind
-  base::Deadline body_deadline_ = base::Deadline::never();    // while the worker wants its body
   base::Deadline ask_stream_ = base::Deadline::never();       // while a stream is behind: when to offer it more
   base::Micros stream_look_{};
   base::Micros look_;         // until the next question whether the application was entered
-  std::string_view to_send_;  // of the first part, later of body_frame_
-  std::unique_ptr<char[]> body_frame_;
-  std::int64_t body_left_;
+  std::string_view to_send_;  // of the first part, later of rest_
+  BodyRest rest_;
   bool first_part_sent_;
   bool silent_ = false;  // the last wait brought nothing
   bool has_ended_ = false;
   bool ended_ = false;      // this direction of the channel is shut down: it cannot be kept
   bool entered_ = false;    // the kernel says that the worker has read all of the first part
-  bool holds_body_;         // the worker has not got all of the body
-  bool body_due_ = false;   // and wants the rest of it
   bool unflushed_ = false;  // there is something that the client should see
   Result result_ = Result::kAnswered;
   int status_ = OK;
