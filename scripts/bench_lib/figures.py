@@ -62,7 +62,8 @@ def taken(document: Document) -> str:
     machine: dict[str, object] = document["machine"]      # type: ignore[assignment]
     settings: dict[str, object] = document.get("settings") or {}   # type: ignore[assignment]
     lines = [f"Taken on {str(document['date'])[:16].replace('T', ' ')} UTC, commit {document['commit']}, "
-             f"{machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}."]
+             f"{machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}, TCP by "
+             f"{machine['congestion_control']}."]
     if settings:
         lines.append(f"{settings['rounds']} rounds of {settings['seconds']} s; medians over the rounds.")
     elsewhere: dict[str, float] = document.get("elsewhere") or {}  # type: ignore[assignment]

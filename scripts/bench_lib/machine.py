@@ -119,10 +119,19 @@ def busy_seconds() -> float:
     return (user + nice + system + irq + softirq + steal) / TICK
 
 
+def congestion_control() -> str:
+    """Of TCP, also over the loopback: one that paces (bbr) more than doubles what a large answer costs."""
+    try:
+        return pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+    except OSError:
+        return "unknown"
+
+
 def describe() -> dict[str, object]:
     model = "unknown"
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
             break
-    return {"cpus": os.cpu_count(), "cpu": model, "kernel": platform.release(), "machine": platform.machine()}
+    return {"cpus": os.cpu_count(), "cpu": model, "kernel": platform.release(), "machine": platform.machine(),
+            "congestion_control": congestion_control()}

@@ -12,17 +12,22 @@ from .jobs import JOBS, Layout
 from .plan import Plan, Site
 
 
+def _in_place_of_the_application(site: Site, module: pathlib.Path, handler: str) -> list[str]:
+    """A handler in C for the application's file: httpd walks the same directories as on the way to a WSGI application."""
+    return [f"LoadModule floor_module {module}", "<Location />", f"SetHandler {handler}", "</Location>",
+            f"Alias /file10m {site.application.parent}/file10m", f"AliasMatch ^/ {site.application}",
+            "<Location /file10m>", "SetHandler default-handler", "</Location>"]
+
+
 def _floor(site: Site) -> Plan:
     module, _ = peers.floor()
-    return Plan([f"LoadModule floor_module {module}", "<Location />", "SetHandler floor", "</Location>",
-                 f"Alias /file10m {site.application.parent}/file10m",
-                 "<Location /file10m>", "SetHandler default-handler", "</Location>"], python=False)
+    return Plan(_in_place_of_the_application(site, module, "floor"), python=False)
 
 
 def _socket(site: Site) -> Plan:
     module, server = peers.floor()
     path = site.run / "echo.sock"
-    return Plan([f"LoadModule floor_module {module}", "<Location />", "SetHandler floor-socket", "</Location>"],
+    return Plan(_in_place_of_the_application(site, module, "floor-socket"),
                 programs=[[str(server), str(path)]], sockets=[path], environment={"FLOOR_SOCKET": str(path)},
                 python=False)
 

@@ -17,7 +17,8 @@ sys.path.pop(0)
 LETTER = 6.2   # pixels, of one letter of small type on average
 
 STAMP = {'date': '2026-11-26T21:00:00+00:00', 'commit': 'abc1234', 'elsewhere': {'median': 0.02, 'most': 0.3},
-         'machine': {'cpus': 2, 'cpu': 'a <fast> one', 'kernel': '6.1', 'machine': 'x86_64'},
+         'machine': {'cpus': 2, 'cpu': 'a <fast> one', 'kernel': '6.1', 'machine': 'x86_64',
+                     'congestion_control': 'cubic'},
          'settings': {'rounds': 3, 'seconds': 2, 'connections': 32}, 'absent': {'passenger': 'not installed'},
          'notes': []}
 CPU = {'floor': 40.0, 'daemon': 90.0, 'mod_wsgi-daemon': 220.0, 'granian': 30.0}
