@@ -132,6 +132,17 @@ bool Intake::has_ended(int queue) const {
   return closed_.load() || (base::wait_for(queue, 0, base::Deadline::at(base::now())) & (POLLHUP | POLLNVAL)) != 0;
 }
 
+bool Intake::has_tickets(int queue) const {
+  return queue >= 0 && (base::wait_for(queue, POLLIN, base::Deadline::at(base::now())) & POLLIN) != 0;
+}
+
+// Where others wait there are no tickets.
+std::size_t Intake::to_spare() const {
+  const std::size_t others = waiting();
+  if (others == 0 && (has_tickets(queues_.normal) || has_tickets(queues_.priority))) return 0;
+  return others + 1;
+}
+
 bool Intake::pause(Cause cause) {
   const base::MutexLock lock(place_);
   const unsigned before = paused_;

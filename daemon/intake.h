@@ -42,6 +42,9 @@ class Intake {
   Lookout& lookout() { return lookout_; }
   // Threads that wait in take(). A hint.
   std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed) + lookout_.resting(); }
+  // Threads for requests that are yet to come, the calling one included, which ends its own: none while tickets wait
+  // for it. A hint.
+  std::size_t to_spare() const;
 
   enum Cause : unsigned {
     kOldCode = 1,       // new code is being loaded
@@ -84,6 +87,7 @@ class Intake {
   void rest();
   bool has_descriptor() const;
   bool has_ended(int queue) const;
+  bool has_tickets(int queue) const;
 
   const Queues queues_;
   base::UniqueFd dead_end_;

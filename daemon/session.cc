@@ -216,7 +216,7 @@ Served Session::end(const gatehouse_outcome& outcome) {
   if (channel_.is_gone()) return Served::kDone;
   if (is_kept) {
     end.worker = context_.worker;
-    end.free = static_cast<std::uint16_t>(std::min<std::size_t>(context_.intake->waiting() + 1, UINT16_MAX));
+    end.free = static_cast<std::uint16_t>(std::min<std::size_t>(context_.intake->to_spare(), UINT16_MAX));
     end.taken_us = static_cast<std::uint32_t>(std::min<std::int64_t>((base::now() - taken_).count(), UINT32_MAX));
   }
   wire::append_end(end, channel_.request(), is_kept ? wire::kKept : 0, &channel_.frames());

@@ -111,8 +111,8 @@ struct End {
   std::uint8_t outcome = 0;  // gatehouse_result
   std::uint16_t status = 0;
   // What helps the child to spread its requests; nonsense in here costs a detour.
-  std::uint16_t worker = 0;    // tells the workers of a group apart
-  std::uint16_t free = 0;      // threads of the worker that have nothing to do now, this one included
+  std::uint16_t worker = 0;  // tells the workers of a group apart
+  std::uint16_t free = 0;    // threads of the worker that have nothing to do now, this one included unless tickets wait
   std::uint32_t taken_us = 0;  // from the thread's taking the request to now
 };
 // flags: kKept or 0.

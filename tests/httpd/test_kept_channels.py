@@ -2,6 +2,7 @@
 """Channels between httpd's children and workers serve many requests, and lead to no worker that does not answer."""
 import os
 import signal
+import time
 
 import pytest
 
@@ -45,6 +46,26 @@ def test_one_channel_serves_the_requests_of_a_connection(start):
         for _ in range(50):
             assert connection.request('GET', '/hello').status == 200
         assert sockets(pid) == before
+
+
+def test_who_asks_again_at_once_does_not_overtake_those_that_wait(start):
+    """A thread that has just become free is promised to nobody while there are tickets."""
+    clients, rounds = 20, 8
+    httpd = start('processes=1 threads=2')
+    asked = []   # when a request was sent, and when it was answered
+
+    def ask_in_a_row(_):
+        with httpd.connect() as connection:
+            for _ in range(rounds):
+                sent = time.monotonic()
+                assert connection.request('GET', '/sleep?0.02').status == 200
+                asked.append((sent, time.monotonic()))
+
+    at_once(ask_in_a_row, range(clients))
+    assert len(asked) == clients * rounds
+    overtaken_by = [sum(sent < other_sent and other_answered < answered for other_sent, other_answered in asked)
+                    for sent, answered in asked]
+    assert sum(overtaken_by) / len(asked) < clients / 6   # which may take turns on the way to the queue
 
 
 def test_a_stopped_worker_gets_nothing_more(start):

@@ -68,6 +68,14 @@ TEST(Intake, TakesTicketsInTheirOrder) {
   LONGS_EQUAL(8, take());
 }
 
+TEST(Intake, HasNoThreadToSpareWhileTicketsWait) {
+  LONGS_EQUAL(1, intake->to_spare());
+  send_ticket(7);
+  LONGS_EQUAL(0, intake->to_spare());
+  LONGS_EQUAL(7, take());
+  LONGS_EQUAL(1, intake->to_spare());
+}
+
 TEST(Intake, EndsWhenTheLastSenderIsGoneAndTheQueueIsEmpty) {
   send_ticket(7);
   sender.reset();
@@ -172,6 +180,11 @@ TEST(PriorityLane, ItsTicketsAreTakenBeforeAllThatWait) {
   send_ticket(urgent_sender, 3);
   send_ticket(urgent_sender, 4);
   for (const std::uint32_t request : {3u, 4u, 1u, 2u}) LONGS_EQUAL(request, take());
+}
+
+TEST(PriorityLane, HasNoThreadToSpareWhileATicketWaitsInIt) {
+  send_ticket(urgent_sender, 3);
+  LONGS_EQUAL(0, intake->to_spare());
 }
 
 // Whoever is woken for a ticket that another has taken finds the other's.
