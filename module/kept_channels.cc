@@ -26,6 +26,7 @@ bool KeptChannels::put(InUse channel, const wire::End& end, Micros now) {
   }
   of(end.worker).free = end.free;
   if (count_ == kMost) return false;
+  if (from == nullptr && pace_ > kQuick && end.free == 0) return false;  // the next request would not use it, either
   add_channel(end.worker);
   entries_[count_++] = {std::move(fd), end.worker, now};
   return !std::exchange(is_watched_, true);

@@ -86,6 +86,13 @@ TEST(ChannelsOfChild, SlowRequestsUseOnlyWorkersWithAFreeThread) {
   CHECK_FALSE(take().valid());  // the free thread has that one
 }
 
+TEST(ChannelsOfChild, AChannelOfASlowRequestIsNotKeptWhileTheWorkerIsFull) {
+  put_new(0, kSlowRequest, 0);
+  CHECK_TRUE(is_closed(0));
+  put_new(0, kSlowRequest, 1);
+  CHECK_FALSE(is_closed(1));
+}
+
 TEST(ChannelsOfChild, QuickRequestsMayWaitForAWorker) {
   put_new(0, kQuickRequest, 1);
   put_new(0, kQuickRequest, 1);
