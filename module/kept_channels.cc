@@ -26,7 +26,7 @@ bool KeptChannels::put(InUse channel, const wire::End& end, Micros now) {
   }
   of(end.worker).free = end.free;
   if (count_ == kMost) return false;
-  if (from == nullptr && pace_ > kQuick && end.free == 0) return false;  // the next request would not use it, either
+  if (from == nullptr && is_full(of(end.worker))) return false;  // the next request would not use it, either
   add_channel(end.worker);
   entries_[count_++] = {std::move(fd), end.worker, now};
   return !std::exchange(is_watched_, true);
@@ -55,7 +55,7 @@ KeptChannels::InUse KeptChannels::take(Micros now) {
   for (std::size_t i = best; i-- > 0;)
     if (of(entries_[i].worker).in_use < of(entries_[best].worker).in_use) best = i;
   Worker& worker = of(entries_[best].worker);
-  if (pace_ > kQuick && worker.free == 0) return taken;
+  if (is_full(worker)) return taken;
   // There are workers to which no channel leads yet.
   if (worker.in_use > 0 && known_ < workers_) return taken;
   ++worker.in_use;

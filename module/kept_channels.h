@@ -54,8 +54,8 @@ class KeptChannels {
   // workers: processes of the group, as configured.
   explicit KeptChannels(std::size_t workers) : workers_(workers) {}
 
-  // Keeps a channel whose request has ended cleanly. Closes it when there are too many. True: close_rested() is due
-  // after kLongestRest, and nobody has been told so yet.
+  // Keeps a channel whose request has ended cleanly. Closes it when there are too many, and a new one when the next
+  // request would not use it, either. True: close_rested() is due after kLongestRest, and nobody has been told so yet.
   bool put(InUse channel, const wire::End& end, base::Micros now);
   // Closes what has been at rest for too long, so that a child without requests holds no ends of workers that have
   // gone. True: it is due again after kLongestRest.
@@ -82,6 +82,8 @@ class KeptChannels {
   static constexpr std::size_t kWorkers = 64;  // a group with more of them shares records
 
   Worker& of(std::uint16_t worker) GH_REQUIRES(mutex_) { return records_[worker % kWorkers]; }
+  // A request would wait in a channel to it for long.
+  bool is_full(const Worker& worker) const GH_REQUIRES(mutex_) { return pace_ > kQuick && worker.free == 0; }
   void add_channel(std::uint16_t worker) GH_REQUIRES(mutex_);
   void drop_channel(std::uint16_t worker) GH_REQUIRES(mutex_);
   void drop_rested(base::Micros now, std::vector<base::UniqueFd>* closing) GH_REQUIRES(mutex_);
