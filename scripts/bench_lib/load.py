@@ -57,13 +57,15 @@ def wrk(port: int, job: Job, connections: int, seconds: float) -> tuple[dict[str
 
 
 def take_turn(server: Server, job: Job, connections: int, seconds: float) -> Turn:
-    cpu, busy, began = server.account.cpu_seconds(), machine.busy_seconds(), time.monotonic()
+    account = server.account
+    cpu, scheduled, busy, began = (account.cpu_seconds(), account.scheduled_seconds(), machine.busy_seconds(),
+                                   time.monotonic())
     summary, own = wrk(server.port, job, connections, seconds)
-    pss = machine.pss(server.account.pids())
+    pss = machine.pss(account.pids())
     time.sleep(0.05)     # what was in flight when wrk hung up
-    used = server.account.cpu_seconds() - cpu
+    used = account.cpu_seconds() - cpu
     elapsed = time.monotonic() - began
-    others = machine.busy_seconds() - busy - used - own
+    others = machine.busy_seconds() - busy - (account.scheduled_seconds() - scheduled) - own
     requests = int(summary["requests"])
     if requests == 0:
         raise NoAnswer(f"no answer within {summary['seconds']:.0f} s")

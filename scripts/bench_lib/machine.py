@@ -7,10 +7,9 @@ import pathlib
 import platform
 from dataclasses import dataclass
 
-CGROUPS = (   # where a group is made, the file that holds its CPU time, the field before the number, units per second
-    (pathlib.Path("/sys/fs/cgroup/cpuacct"), "cpuacct.usage", "", 1e9),
-    (pathlib.Path("/sys/fs/cgroup"), "cpu.stat", "usage_usec", 1e6),
-)
+from . import cpu_clock
+
+CGROUPS = (pathlib.Path("/sys/fs/cgroup/unified"), pathlib.Path("/sys/fs/cgroup"))   # where version 2 may be mounted
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -67,21 +66,17 @@ class Account:
 
     def __init__(self, name: str) -> None:
         self.roots: list[int] = []
-        self.group: pathlib.Path | None = None
-        for base, self._file, self._field, self._units in CGROUPS:
-            group = base / f"gatehouse-bench-{os.getpid()}-{name}"
+        self.group = _make_group(f"gatehouse-bench-{os.getpid()}-{name}")
+        self.clock: cpu_clock.CpuClock | None = None
+        if self.group:
             try:
-                group.mkdir()
-            except OSError:
-                continue
-            if (group / self._file).exists():
-                self.group = group
-                break
-            group.rmdir()
+                self.clock = cpu_clock.CpuClock(self.group)
+            except cpu_clock.Unavailable:
+                pass
 
     @property
     def how(self) -> str:
-        return f"cgroup, {self._file}" if self.group else "/proc/PID/stat"
+        return "perf's cpu-clock" if self.clock else "cgroup, cpu.stat" if self.group else "/proc/PID/stat"
 
     @property
     def prefix(self) -> list[str]:
@@ -95,9 +90,14 @@ class Account:
         return sorted({pid for root in self.roots for pid in _family(root)})
 
     def cpu_seconds(self) -> float:
+        """Used so far, by the best clock there is."""
+        return self.clock.seconds() if self.clock else self.scheduled_seconds()
+
+    def scheduled_seconds(self) -> float:
+        """The same by the scheduler's clock, to compare with what other processes used by that clock."""
         if self.group:
-            words = (self.group / self._file).read_text().split()
-            return int(words[words.index(self._field) + 1 if self._field else 0]) / self._units
+            words = (self.group / "cpu.stat").read_text().split()
+            return int(words[words.index("usage_usec") + 1]) / 1e6
         ticks = 0
         for pid in self.pids():
             fields = _stat(pid)
@@ -105,11 +105,26 @@ class Account:
         return ticks / TICK
 
     def close(self) -> None:
+        if self.clock:
+            self.clock.close()
         if self.group:
             try:
                 self.group.rmdir()
             except OSError:
                 pass
+
+
+def _make_group(name: str) -> pathlib.Path | None:
+    for base in CGROUPS:
+        group = base / name
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        if (group / "cpu.stat").exists():
+            return group
+        group.rmdir()
+    return None
 
 
 def busy_seconds() -> float:

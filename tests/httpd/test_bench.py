@@ -2,6 +2,7 @@
 """The pure parts of scripts/bench: what is read, and what is drawn from it."""
 
 import json
+import subprocess
 import sys
 from xml.etree import ElementTree
 
@@ -96,6 +97,24 @@ def test_memory_is_read_from_a_rollup():
     text = ('55d0-7ffd ---p 00000000 00:00 0    [rollup]\nRss:   900 kB\nPss:   70 kB\nPss_Dirty:  9 kB\n'
             'Shared_Clean:  5 kB\nPrivate_Clean:  8 kB\nPrivate_Dirty:  40 kB\n')
     assert machine.parse_rollup(text) == machine.Memory(private=48 * 1024, pss=70 * 1024)
+
+
+BURN = 'import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()'
+
+
+def test_an_account_knows_what_its_processes_use_by_either_clock():
+    account = machine.Account('test')
+    child = subprocess.Popen([*account.prefix, sys.executable, '-c', BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             start_new_session=True)
+    account.roots.append(child.pid)
+    try:
+        child.stdout.readline()
+        assert account.pids() == [child.pid]
+        for seconds in (account.cpu_seconds(), account.scheduled_seconds()):
+            assert 0.45 < seconds < 1.0
+    finally:
+        child.communicate(b'\n')
+        account.close()
 
 
 @pytest.mark.parametrize('value, shown', [(2.345, '2.35'), (41.04, '41.0'), (650.4, '650'), (20123.0, '20k')])
