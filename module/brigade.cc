@@ -15,6 +15,7 @@
 #include "module/config.h"
 #include "module/direct_input.h"
 #include "module/nonblocking_output.h"
+#include "module/write_completion.h"
 #include "wsgi/header_rules.h"
 
 namespace httpd {
@@ -299,6 +300,7 @@ bool ResponseWriter::append_file(base::UniqueFd fd, std::int64_t offset, std::in
   if (file == nullptr) return false;
   apr_bucket* bucket = apr_brigade_insert_file(brigade_, file, offset, length, r_->pool);
   if (core->enable_mmap == ENABLE_MMAP_OFF) apr_bucket_file_enable_mmap(bucket, 0);
+  has_file_ = true;
   return true;
 }
 
@@ -437,7 +439,7 @@ int ResponseWriter::finish() {
     return overridden_;
   }
   append_bucket(brigade_, apr_bucket_eos_create(brigade_->bucket_alloc));
-  pass_brigade();
+  if (pass_brigade() && has_file_) complete_writing(r_->connection);
   return OK;
 }
 

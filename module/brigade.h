@@ -143,6 +143,7 @@ class ResponseWriter {
   std::optional<StreamMeter> meter_;
   std::size_t under_way_ = 0;  // of a metered stream, at the last look
   bool has_head_ = false;
+  bool has_file_ = false;
   bool passed_ = false;
   bool gone_ = false;
 };
