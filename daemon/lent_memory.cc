@@ -2,7 +2,6 @@
 #include "daemon/lent_memory.h"
 
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,13 +17,6 @@
 #include "wire/message.h"
 
 namespace gatehoused {
-
-LentMemory::~LentMemory() { close(); }
-
-void LentMemory::close() {
-  if (data_ != nullptr) munmap(data_, size_);
-  data_ = nullptr;
-}
 
 // Whatever does not look as expected means that there is none; what is wrong with the channel, the next send tells.
 void LentMemory::open() {
@@ -42,26 +34,19 @@ void LentMemory::open() {
   if (!wire::decode_size(std::span(answer).first(static_cast<std::size_t>(received)), wire::FrameType::kMemory,
                          channel_.request(), &size))
     return channel_.garbage("no answer about memory");
-  if (size > 0 && memory.valid()) map(memory.get(), size);
-}
-
-void LentMemory::map(int memory, std::uint32_t size) {
-  void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, memory, 0);
-  if (data == MAP_FAILED) return;
-  data_ = static_cast<char*>(data);
-  size_ = size;
+  if (size > 0 && memory.valid()) map_ = maps_.take(memory.get(), size);
 }
 
 void LentMemory::send(Pieces* pieces, std::int64_t left) {
   if (!std::exchange(is_asked_, true)) open();
-  while (data_ != nullptr && !pieces->is_empty() && left != 0) {
-    std::size_t room = std::min(kPart, size_ - at_);
+  while (map_.is_open() && !maps_.is_forgotten() && !pieces->is_empty() && left != 0) {
+    std::size_t room = std::min(kPart, map_.size() - at_);
     if (left > 0) room = std::min(room, static_cast<std::size_t>(left));  // what is not told of leaves room for no more
     if (!await(room)) return;
     std::size_t size = 0;
     while (size < room && !pieces->is_empty()) {
       const std::string_view part = pieces->take(room - size);
-      std::memcpy(data_ + at_ + size, part.data(), part.size());
+      std::memcpy(map_.data() + at_ + size, part.data(), part.size());
       size += part.size();
     }
     if (left > 0) left -= static_cast<std::int64_t>(size);
@@ -71,18 +56,18 @@ void LentMemory::send(Pieces* pieces, std::int64_t left) {
 
 // left: bytes of the body that follow. So many that httpd must tell when this place is free again, or unknown?
 bool LentMemory::tell(std::size_t size, std::int64_t left) {
-  const bool is_used_again = left < 0 || left > static_cast<std::int64_t>(size_ - size);
+  const bool is_used_again = left < 0 || left > static_cast<std::int64_t>(map_.size() - size);
   wire::append_placed({static_cast<std::uint32_t>(at_), static_cast<std::uint32_t>(size)},
                       is_used_again ? wire::kTell : 0, channel_.request(), &channel_.frames());
   in_use_ += size;
   if (is_used_again) to_come_ += size;
-  at_ = (at_ + size) % size_;
+  at_ = (at_ + size) % map_.size();
   return channel_.flush() == GATEHOUSE_OK;
 }
 
 // Until so much of the memory is free. False: it never will be.
 bool LentMemory::await(std::size_t room) {
-  while (size_ - in_use_ < room) {
+  while (map_.size() - in_use_ < room) {
     if (receive_words(channel_.timeout())) continue;
     if (errno == ETIMEDOUT) channel_.sent(wire::Sent::kTimeout);
     close();

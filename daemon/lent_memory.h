@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
+#include "daemon/memory_maps.h"
 #include "daemon/pieces.h"
 #include "daemon/session_channel.h"
 #include "wsgi/engine_abi.h"
@@ -16,8 +18,8 @@ namespace gatehoused {
 
 class LentMemory {
  public:
-  explicit LentMemory(SessionChannel* channel) : channel_(*channel) {}
-  ~LentMemory();
+  LentMemory(SessionChannel* channel, MemoryMaps* maps) : channel_(*channel), maps_(*maps) {}
+  ~LentMemory() { close(); }
   LentMemory(const LentMemory&) = delete;
   LentMemory& operator=(const LentMemory&) = delete;
 
@@ -34,17 +36,16 @@ class LentMemory {
   static constexpr base::Micros kMoment = std::chrono::milliseconds(2);
 
   void open();
-  void map(int memory, std::uint32_t size);
   bool await(std::size_t room);
   bool receive_words(base::Micros timeout);
   bool take_word(std::span<const std::byte> frame);
   bool tell(std::size_t size, std::int64_t left);
-  void close();
+  void close() { maps_.put(std::move(map_)); }
 
   SessionChannel& channel_;
+  MemoryMaps& maps_;
   bool is_asked_ = false;
-  char* data_ = nullptr;
-  std::size_t size_ = 0;
+  MemoryMaps::Map map_;
   std::size_t at_ = 0;       // where the next part goes
   std::size_t in_use_ = 0;   // not taken yet, or not to be used again
   std::size_t to_come_ = 0;  // of that: of which httpd will tell

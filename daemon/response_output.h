@@ -26,8 +26,9 @@ class ResponseOutput {
   gatehouse_io send_head(const gatehouse_response_head& head);
   // The head broke a limit, which is logged.
   bool is_head_refused() const { return head_refused_; }
-  // httpd holds nothing back of the request body: from here on, large bodies may go by way of its memory.
-  void allow_memory() { memory_.emplace(&channel_); }
+  // httpd holds nothing back of the request body: from here on, large bodies may go by way of its memory, mapped by
+  // maps, which must outlive this.
+  void allow_memory(MemoryMaps* maps) { memory_.emplace(&channel_, maps); }
   gatehouse_io send_body(std::span<const gatehouse_text> pieces, gatehouse_send how);
   gatehouse_io send_file(int fd, std::int64_t offset, std::int64_t length);
   gatehouse_io send_interim(std::uint32_t status, std::span<const gatehouse_pair> headers);

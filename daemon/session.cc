@@ -88,7 +88,7 @@ gatehouse_io Session::entered() {
     channel_.set_gone();
     return GATEHOUSE_GONE;
   }
-  if (!input_.has_more_body()) output_.allow_memory();
+  if (!input_.has_more_body() && context_.maps != nullptr) output_.allow_memory(context_.maps);
   if (!input_.has_more_body() || input_.is_on_demand()) return GATEHOUSE_OK;
   // The channel is empty this way but for log lines; if those fill it, read_body sends what is left of it.
   std::string& output = channel_.frames();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/intake.h"
+#include "daemon/memory_maps.h"
 #include "daemon/outbox.h"
 #include "daemon/request_input.h"
 #include "daemon/slots.h"
@@ -38,6 +39,7 @@ struct SessionContext {
   std::uint16_t worker = 0;        // as END tells
   ChangedCode* changed = nullptr;  // nullptr: changed code is never served
   Progress* progress = nullptr;    // is told what the watchdog wants to know; nullptr: nobody is
+  MemoryMaps* maps = nullptr;      // of memory that httpd lends; nullptr: it is not asked for any
 };
 
 // A thread's memory from one request to the next. Grows to what a request needs; shrinks after large ones.

@@ -24,6 +24,7 @@
 #include "daemon/imports.h"
 #include "daemon/intake.h"
 #include "daemon/log_filter.h"
+#include "daemon/memory_maps.h"
 #include "daemon/outbox.h"
 #include "daemon/policy.h"
 #include "daemon/privileges.h"
@@ -116,6 +117,7 @@ class Worker final : public ChangedCode {
   base::UniqueFd wake_;  // eventfd: leave() was called, or the last thread has ended
   std::vector<Thread> threads_;
   Courier courier_;
+  MemoryMaps maps_;
   std::atomic<std::size_t> running_ = 0;
   std::atomic<bool> leaving_ = false;
   std::atomic<Reason> reason_ = Reason::kShutdown;
@@ -216,7 +218,8 @@ void Worker::serve(Thread& thread) {
                                intake_.get(),
                                static_cast<std::uint16_t>(born_.slot),
                                this,
-                               &progress_};
+                               &progress_,
+                               &maps_};
   KeptChannels& kept = intake_->kept();
   SessionBuffers buffers(courier_.box(thread.index));
   wire::Ticket ticket;
@@ -419,6 +422,7 @@ void Worker::wait_for_end() {
     if (base::now() >= next_look_at_kept) {
       next_look_at_kept = base::now() + kLookAtKept;
       intake_->kept().close_unused();
+      maps_.close_unused();
     }
     check_memory();
     while (const int number = signals_->take()) on_signal(number);
@@ -472,6 +476,7 @@ void Worker::on_application_fork(void* argument) noexcept {
   restore_default_signals();
   worker.intake_->close_after_fork();
   worker.courier_.forget();
+  worker.maps_.forget();
   // Numbers that a request uses stay taken, so that what the child opens cannot be mistaken for them.
   for (Thread& thread : worker.threads_) {
     const int channel = thread.channel.load(std::memory_order_acquire);

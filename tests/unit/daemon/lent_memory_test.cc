@@ -229,6 +229,22 @@ TEST(LentMemory, AClientThatHasHungUpGetsTheRestByTheChannel) {
   CHECK_TRUE(httpd.has_ended());
 }
 
+TEST(LentMemory, AChildOfTheApplicationWritesNothingThere) {
+  const std::string body = letters(5'000'000);
+  say(first_part(frame(FrameType::kBodyEnd)));
+  Child httpd(child.get(), Child::Lends::kMemory);
+  serve([&](const gatehouse_request& request, gatehouse_outcome*) {
+    const Host host{request};
+    host.enter();
+    host.head();
+    LONGS_EQUAL(GATEHOUSE_OK, host.body(body, GATEHOUSE_FLUSH));
+    maps.forget();
+    LONGS_EQUAL(GATEHOUSE_OK, host.body(body, GATEHOUSE_FLUSH));
+  });
+  CHECK_TRUE(httpd.body() == body + body);
+  CHECK_TRUE(httpd.placed() < 25);
+}
+
 TEST(LentMemory, TheEndWaitsForNoClient) {
   const std::string body = letters(4 << 20);
   say(first_part(frame(FrameType::kBodyEnd)));

@@ -125,6 +125,7 @@ struct SessionFixture : Utest {
   gatehoused::ThreadSlot slot{};
   gatehoused::Courier* courier = nullptr;
   gatehoused::SessionBuffers* buffers = nullptr;
+  gatehoused::MemoryMaps maps;
   UniqueFd child, worker;
   wire::Ticket ticket;
   std::string lines;
@@ -177,7 +178,7 @@ struct SessionFixture : Utest {
       behaviour(request, outcome);
     };
     application = &counted;
-    const gatehoused::SessionContext context{&engine, &launch, &slot, 3, nullptr};
+    const gatehoused::SessionContext context{&engine, &launch, &slot, 3, nullptr, 0, nullptr, nullptr, &maps};
     const Served served = gatehoused::serve_ticket(context, ticket, worker.get(), buffers);
     worker.reset();
     return served;
