@@ -426,7 +426,8 @@ bool Relay::send_size(wire::FrameType type, std::uint32_t size, int fd) const {
 
 // Some of it. The worker is told when it may use the memory again.
 Relay::Flow Relay::pass_placed() {
-  const std::string_view part = placed_.substr(0, Delivery::kBlock);
+  // While the client takes it, none of it has to be copied.
+  const std::string_view part = delivery_.is_behind() ? placed_.substr(0, Delivery::kBlock) : placed_;
   silent_ = false;
   progress();
   if (delivery_.is_behind()) {
