@@ -22,7 +22,7 @@ using base::Message;
 constexpr std::size_t kOutputLimit = 64u << 10;  // what BUFFER may leave waiting
 constexpr std::size_t kPiecesPerFrame = 63;
 // A response of so much, for less of which the memory costs more than it saves; and what is worth a frame of it.
-constexpr std::int64_t kWorthMemory = 4 << 20;
+constexpr std::int64_t kWorthMemory = 512 << 10;
 constexpr std::size_t kWorthPlacing = 32u << 10;
 
 std::string_view view(const gatehouse_text& text) { return {text.data, text.size}; }

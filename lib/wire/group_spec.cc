@@ -138,9 +138,10 @@ constexpr GroupOption kOptions[] = {
          "Group that must own scripts and their directories, which nobody else may write to; else 403."),
     text("script-user", Kind::kName, &Spec::script_user, kNow,
          "User that must own scripts and their directories, which nobody else may write to; else 403."),
-    number("send-buffer-size", Kind::kBytes, &Spec::send_buffer_size, 512, INT_MAX, kNow,
-           "Send buffer of the sockets between httpd and the group; 0 = 512 KiB for responses where the system allows "
-           "that, and the system's for requests. What is sent of responses of 4 MiB and more goes by memory instead."),
+    number(
+        "send-buffer-size", Kind::kBytes, &Spec::send_buffer_size, 512, INT_MAX, kNow,
+        "Send buffer of the sockets between httpd and the group; 0 = 512 KiB for responses where the system allows "
+        "that, and the system's for requests. What is sent of responses of 512 KiB and more goes by memory instead."),
     {"server-metrics", Kind::kOnOff, nullptr, nullptr, &Spec::server_metrics, 0, 0, kNow,
      "Applications of the group may read httpd's scoreboard with `mod_wsgi.server_metrics()`; it is 0.1 s old at most "
      "when a request of the group has come."},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Response bodies of 4 MiB and more, which an application in a daemon places in memory that httpd lends it; or which go by
+"""Response bodies of 512 KiB and more, which an application in a daemon places in memory that httpd lends it; or which go by
 the channel, where none is lent."""
 import os
 import socket
@@ -60,7 +60,7 @@ def is_whole(response, way, *sizes):
 
 
 @pytest.mark.parametrize('more', ['', '&length', '&list', '&list&length'])
-@pytest.mark.parametrize('sizes, way', [((4 * MIB - 9,), CHANNEL), ((4 * MIB,), MEMORY), ((10_000_001,), MEMORY),
+@pytest.mark.parametrize('sizes, way', [((MIB // 2 - 9,), CHANNEL), ((MIB // 2,), MEMORY), ((10_000_001,), MEMORY),
                                         ((100_000,) * 60, MEMORY), ((20_000,) * 300, CHANNEL),
                                         ((10, 3_000_000, 20, 4_000_000, 40_000, 30), MEMORY)])
 def test_large_bodies_are_placed_in_memory(httpd, sizes, way, more):
