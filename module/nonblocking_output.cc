@@ -41,7 +41,11 @@ apr_status_t have_core_write(conn_rec* connection) {
   return status == APR_SUCCESS && connection->aborted != 0 ? APR_ECONNABORTED : status;
 }
 
-bool is_data(const apr_bucket* bucket) { return !APR_BUCKET_IS_METADATA(bucket) && !APR_BUCKET_IS_FILE(bucket); }
+// Neither a file, which the core sends by itself, nor a pipe, of which nobody knows how much will come.
+bool is_data(const apr_bucket* bucket) {
+  return !APR_BUCKET_IS_METADATA(bucket) && !APR_BUCKET_IS_FILE(bucket) &&
+         bucket->length != static_cast<apr_size_t>(-1);
+}
 
 // Bytes of data that stand first, before anything else, counted up to a little more than kForCore.
 apr_off_t first_data(const apr_bucket_brigade* brigade) {
