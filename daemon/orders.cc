@@ -28,7 +28,7 @@ template <typename Message>
 Heard hear_one(int line, Message* message) {
   std::byte bytes[kMaxLineMessage];
   // A plain recv: descriptors that somebody attaches are not received.
-  const ssize_t got = recv(line, bytes, sizeof bytes, MSG_DONTWAIT);
+  const ssize_t got = base::receive_message(line, bytes);
   if (got < 0) return errno == EAGAIN || errno == EINTR ? Heard::kNothing : Heard::kEnd;
   if (got == 0) return Heard::kEnd;
   return decode(std::span(bytes).first(static_cast<std::size_t>(got)), message) ? Heard::kMessage : Heard::kNothing;

@@ -236,7 +236,7 @@ void Supervisor::on_queue() {
 void Supervisor::on_reports(Brood& brood) {
   for (int i = 0; i < kBurst; ++i) {
     ZygoteReport report{};
-    const ssize_t got = recv(brood.reports(), &report, sizeof report, MSG_DONTWAIT);
+    const ssize_t got = base::receive_message(brood.reports(), std::as_writable_bytes(std::span(&report, 1)));
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) return brood.deafen();
     if (got == sizeof report) on_report(brood, report);

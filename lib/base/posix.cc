@@ -185,6 +185,12 @@ ssize_t send_with_fd(int socket, std::span<const std::byte> bytes, int fd, int f
   return retried([&] { return sendmsg(socket, &message, flags | MSG_NOSIGNAL); });
 }
 
+ssize_t receive_message(int socket, std::span<std::byte> into) {
+  const ssize_t received = recv(socket, into.data(), into.size(), MSG_DONTWAIT);
+  // Told once.
+  return received < 0 && errno == ECONNRESET ? recv(socket, into.data(), into.size(), MSG_DONTWAIT) : received;
+}
+
 ssize_t receive_with_fd(int socket, std::span<std::byte> into, UniqueFd* fd, int flags) {
   iovec piece{into.data(), into.size()};
   msghdr message{};

@@ -89,6 +89,11 @@ int wait_for(int fd, short events, Deadline deadline);
 // A detached thread that gets none of the process's signals. Returns 0 or an errno.
 int start_thread(void* (*function)(void*), void* argument);
 
+// recv(2) of one message of a SOCK_SEQPACKET pair, without waiting. Where the other side has gone with something of
+// ours unread, Linux says so (ECONNRESET) ahead of what it had sent before: here that comes first. Bytes, 0 at the end,
+// or -1 with errno.
+ssize_t receive_message(int socket, std::span<std::byte> into);
+
 // socketpair(AF_UNIX, type | SOCK_CLOEXEC).
 Result<std::pair<UniqueFd, UniqueFd>> socket_pair(int type);
 

@@ -375,6 +375,22 @@ TEST(Posix, ADatagramThatDoesNotFitIsRefusedWithItsDescriptor) {
   CHECK_EQUAL(before, open_descriptors());
 }
 
+TEST(Posix, AMessageComesAheadOfTheNewsThatThePeerReadNothing) {
+  auto pair = base::socket_pair(SOCK_SEQPACKET).value();
+  std::array<std::byte, 8> bytes{};
+  errno = 0;
+  LONGS_EQUAL(-1, base::receive_message(pair.first.get(), bytes));
+  LONGS_EQUAL(EAGAIN, errno);
+  LONGS_EQUAL(3, ::send(pair.second.get(), "one", 3, 0));
+  LONGS_EQUAL(3, ::send(pair.second.get(), "two", 3, 0));
+  LONGS_EQUAL(6, ::send(pair.first.get(), "unread", 6, 0));
+  pair.second.reset();
+  LONGS_EQUAL(3, base::receive_message(pair.first.get(), bytes));
+  LONGS_EQUAL(3, base::receive_message(pair.first.get(), bytes));
+  CHECK(std::byte{'t'} == bytes[0]);
+  LONGS_EQUAL(0, base::receive_message(pair.first.get(), bytes));
+}
+
 TEST(Posix, ReceivingAtTheEndGivesNothing) {
   pair_of(SOCK_SEQPACKET);
   left.reset();

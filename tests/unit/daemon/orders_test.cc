@@ -52,6 +52,16 @@ TEST(Line, SaysNothingWhileNobodySpeaksAndEndsWithItsOtherSide) {
   CHECK_FALSE(tell(worker.get(), WorkerNotice()));
 }
 
+TEST(Line, WhatWasSaidIsHeardAlsoWhenAnOrderWasNotReadAnyMore) {
+  CHECK(tell(worker.get(), WorkerNotice{WorkerNotice::Kind::kLeaving, "why", {}}));
+  CHECK(tell(supervisor.get(), WorkerOrder()));
+  worker.reset();
+  WorkerNotice notice;
+  CHECK(hear(supervisor.get(), &notice) == Heard::kMessage);
+  STRCMP_EQUAL("why", notice.reason.c_str());
+  CHECK(hear(supervisor.get(), &notice) == Heard::kEnd);
+}
+
 TEST(Line, ANameThatIsTooLongIsCut) {
   const std::string endless(1u << 20, 'x');
   CHECK(tell(worker.get(), WorkerNotice{WorkerNotice::Kind::kStale, endless, {endless, 7, endless, endless, endless}}));

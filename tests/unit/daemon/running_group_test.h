@@ -36,7 +36,8 @@ class RunningGroupTest : public Utest {
     CHECK_TEXT(group->await_log(text), (text + ("\nis not in:\n" + group->log())).c_str());
   }
   void ends_in_order() {
-    LONGS_EQUAL(0, group->await_end());
+    const int status = group->await_end();
+    LONGS_EQUAL_TEXT(0, status, group->log().c_str());
     CHECK(group->all_gone());
   }
 };
