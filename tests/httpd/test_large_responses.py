@@ -2,6 +2,7 @@
 """Response bodies of 512 KiB and more, which an application in a daemon places in memory that httpd lends it; or which go by
 the channel, where none is lent."""
 import os
+import re
 import socket
 import time
 import zlib
@@ -14,6 +15,7 @@ from http2 import Http2Connection
 from processes import read_maps, wait_until
 from raw_http import Connection, format_request
 from tls import start_with_tls, trusting
+from tracing import needs_strace, traced
 
 CONFIG = '''
 Protocols h2c http/1.1
@@ -133,6 +135,17 @@ def test_what_counts_bytes_counts_those_in_memory(httpd, more):
     body, all_of_it = map(int, lines()[-1].split()[:2])
     assert body == 5_234_567 + 8
     assert body + 100 < all_of_it < body + 2000
+
+
+@needs_strace
+def test_a_quick_client_gets_much_by_each_call(httpd, tmp_directory):
+    """Past httpd's core, which would write 56 KiB at a time."""
+    trace = tmp_directory / 'trace'
+    children = [process.pid for process in httpd.processes() if process.parent == httpd.pid]
+    with Connection(httpd.port) as connection, traced(children, 'sendmsg,writev', trace, '-f'):
+        assert is_whole(connection.request('GET', path_of(10_000_000, more='&length')), MEMORY, 10_000_000)
+    written = [int(size) for size in re.findall(r'= (\d+)$', trace.read_text(), re.MULTILINE)]
+    assert max(written) > 200_000
 
 
 @pytest.mark.parametrize('group', ['one', 'spooled'])

@@ -13,6 +13,7 @@ import pytest
 
 import processes
 from processes import is_alive, wait_until
+from tracing import needs_strace, traced
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='only root can give privileges up')
 
@@ -105,7 +106,7 @@ def test_parent_and_daemon_share_no_writable_memory_and_no_descriptor_but_the_lo
 REFUSED = ['setgroups', 'setresgid', 'setresuid', 'prctl', 'chdir', 'chroot']
 
 
-@pytest.mark.skipif(shutil.which('strace') is None, reason='strace injects the failures')
+@needs_strace
 @pytest.mark.parametrize('error', ['EAGAIN', 'EPERM'])
 @pytest.mark.parametrize('call', REFUSED)
 def test_when_a_privilege_cannot_be_given_up_no_code_runs(start, error_log, tmp_directory, call, error):
@@ -115,25 +116,19 @@ def test_when_a_privilege_cannot_be_given_up_no_code_runs(start, error_log, tmp_
     supervisor = titled(httpd, 'supervisor')[0].pid
     zygote, worker = titled(httpd, 'zygote')[0].pid, titled(httpd, 'worker')[0].pid
     trace = tmp_directory / 'trace'
-    with subprocess.Popen(['strace', '-f', '-o', trace, '-e', f'trace={call}', '-e', f'inject={call}:error={error}',
-                           '-p', str(supervisor)], stderr=subprocess.PIPE) as tracer:
-        try:
-            assert b'attached' in tracer.stderr.readline()
-            os.kill(zygote, signal.SIGKILL)
-            error_log.wait_for('GH0401: ', 20)
-            wait_until(lambda: not is_alive(worker), what='the old worker ended')
-            ran = [process for process in descendants(supervisor) if 'worker' in process.command]
-            assert not ran
-        finally:
-            tracer.send_signal(signal.SIGINT)
-            tracer.wait(10)
+    with traced([supervisor], call, trace, '-f', '-e', f'inject={call}:error={error}'):
+        os.kill(zygote, signal.SIGKILL)
+        error_log.wait_for('GH0401: ', 20)
+        wait_until(lambda: not is_alive(worker), what='the old worker ended')
+        ran = [process for process in descendants(supervisor) if 'worker' in process.command]
+        assert not ran
     # strace writes a call in two lines when another thread's event comes between.
     assert re.search(rf'(?:{call}\(|{call} resumed>).*{error}.*INJECTED', trace.read_text())
     error_log.allow('GH040[15]: |GH030[23]: |cannot start; the server')
     wait_until(lambda: httpd.get('/hello').status == 200, 30, 'the group serves again')
 
 
-@pytest.mark.skipif(shutil.which('strace') is None, reason='strace injects the failures')
+@needs_strace
 @pytest.mark.parametrize('error', ['EAGAIN', 'EPERM'])
 def test_when_gatehoused_cannot_be_executed_nothing_runs_and_it_is_tried_again(start, error_log, tmp_directory, error):
     """As it happens above RLIMIT_NPROC: the user is changed, and execve fails."""
@@ -141,22 +136,16 @@ def test_when_gatehoused_cannot_be_executed_nothing_runs_and_it_is_tried_again(s
     assert httpd.get('/hello').status == 200
     supervisor = titled(httpd, 'supervisor')[0].pid
     trace = tmp_directory / 'trace'
-    with subprocess.Popen(['strace', '-f', '-o', trace, '-e', 'trace=execve', '-e', f'inject=execve:error={error}',
-                           '-p', str(httpd.pid)], stderr=subprocess.PIPE) as tracer:
-        try:
-            assert b'attached' in tracer.stderr.readline()
-            os.kill(supervisor, signal.SIGKILL)
-            error_log.wait_for('GH0110: .*gatehoused could not be executed', 20)
-            wait_until(lambda: not titled(httpd, 'worker'), what='the old workers ended')
-        finally:
-            tracer.send_signal(signal.SIGINT)
-            tracer.wait(10)
+    with traced([httpd.pid], 'execve', trace, '-f', '-e', f'inject=execve:error={error}'):
+        os.kill(supervisor, signal.SIGKILL)
+        error_log.wait_for('GH0110: .*gatehoused could not be executed', 20)
+        wait_until(lambda: not titled(httpd, 'worker'), what='the old workers ended')
     assert re.search(rf'execve.*{error}.*INJECTED', trace.read_text())
     error_log.allow('GH011[01]: |GH040[5-7]: |GH030[0-3]: ')
     wait_until(lambda: httpd.get('/hello').status == 200, 40, 'the group serves again')
 
 
-@pytest.mark.skipif(shutil.which('strace') is None, reason='strace tells what is opened')
+@needs_strace
 def test_what_stays_root_touches_nothing_in_an_applications_directory(server, tmp_directory):
     """Of a directory that its user can turn into a link to anywhere."""
     application = tmp_directory / 'owned'
@@ -169,22 +158,13 @@ def test_what_stays_root_touches_nothing_in_an_applications_directory(server, tm
                    f'WSGIScriptAlias / {script} process-group=one application-group=%{{GLOBAL}}\n')
     assert httpd.get('/').status == 200
     traces = [tmp_directory / name for name in ('supervisor', 'parent')]
-    pids = [titled(httpd, 'supervisor')[0].pid, httpd.pid]
-    tracers = [subprocess.Popen(['strace', '-o', trace, '-e', 'trace=%file,fchmod,fchown', '-p', str(pid)],
-                                stderr=subprocess.PIPE) for trace, pid in zip(traces, pids)]
-    try:
-        for tracer in tracers:
-            assert b'attached' in tracer.stderr.readline()
+    calls = '%file,fchmod,fchown'
+    with traced([titled(httpd, 'supervisor')[0].pid], calls, traces[0]), traced([httpd.pid], calls, traces[1]):
         for round in range(3):
             stamp = 1_000_000_000 + round
             os.utime(script, (stamp, stamp))
             assert httpd.get('/').status == 200
         httpd.graceful()
         wait_until(lambda: httpd.get('/').status == 200, 30, 'the new generation serves')
-    finally:
-        for tracer in tracers:
-            tracer.send_signal(signal.SIGINT)
-            tracer.wait(10)
-            tracer.stderr.close()
     touched = [line for trace in traces for line in trace.read_text().splitlines() if str(application) in line]
     assert not [line for line in touched if not re.match(r'(new)?(f?l?stat|fstatat|statx|access|faccessat2?|l?getxattr)', line)]
