@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from . import charts, figures, latency, memory, peers, report, scaling, syscalls
+from . import charts, figures, latency, memory, network, peers, report, scaling, syscalls
 from .jobs import JOBS, Job, Layout
 from .measure import Row, Run, Settings
 from .tables import aligned
@@ -51,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--rounds", type=_positive, default=3, help="turns for each target (default 3)")
     out.add_argument("--connections", type=_positive, default=32, help="kept connections (default 32)")
     out.add_argument("--layout", type=_layout, metavar="PxT", help="processes and threads of the daemons, such as 2x5")
+    out.add_argument("--congestion-control", metavar="NAME", help="have TCP use this one, such as reno, in a network of "
+                     "the benchmark's own (root; default: the machine's)")
     out.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures")
     out.add_argument("--svg", type=pathlib.Path, metavar="FILE", help="write the chart")
     out.add_argument("--from-json", type=pathlib.Path, metavar="FILE", help="measure nothing: draw --svg, or write "
@@ -183,8 +185,10 @@ def main(argv: list[str]) -> int:
             arguments.error("--from-json needs --svg FILE, or --figures")
         return _again(options)
     try:
+        if options.congestion_control:
+            network.enter(options.congestion_control)
         documents = _measured(options, jobs)
-    except peers.Absent as reason:
+    except (peers.Absent, network.Refused) as reason:
         print(f"scripts/bench: {reason}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -134,10 +134,13 @@ def busy_seconds() -> float:
     return (user + nice + system + irq + softirq + steal) / TICK
 
 
+CONGESTION_CONTROL = "/proc/sys/net/ipv4/tcp_congestion_control"
+
+
 def congestion_control() -> str:
     """Of TCP, also over the loopback: one that paces (bbr) more than doubles what a large answer costs."""
     try:
-        return pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+        return pathlib.Path(CONGESTION_CONTROL).read_text().strip()
     except OSError:
         return "unknown"
 

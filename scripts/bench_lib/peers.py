@@ -8,6 +8,8 @@ import pathlib
 import shutil
 import subprocess
 
+from . import network
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build"
@@ -29,7 +31,7 @@ def cache() -> pathlib.Path:
 def _run(argv: list[str], cwd: pathlib.Path, what: str) -> None:
     log = cwd / "install.log"
     with log.open("ab") as out:
-        done = subprocess.run(argv, cwd=cwd, stdout=out, stderr=out, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(network.outside(argv), cwd=cwd, stdout=out, stderr=out, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         raise Absent(f"{what} failed, see {log}")
 

@@ -2,6 +2,7 @@
 """The pure parts of scripts/bench: what is read, and what is drawn from it."""
 
 import json
+import os
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -115,6 +116,25 @@ def test_an_account_knows_what_its_processes_use_by_either_clock():
     finally:
         child.communicate(b'\n')
         account.close()
+
+
+OWN_NETWORK = """
+import os, socket, subprocess
+from bench_lib import machine, network
+before = os.readlink('/proc/self/ns/net')
+network.enter('reno')
+with socket.create_server(('127.0.0.1', 0)) as server, socket.create_connection(server.getsockname()):
+    print(machine.congestion_control(), os.readlink('/proc/self/ns/net') != before)
+print(subprocess.check_output(network.outside(['readlink', '/proc/self/ns/net']), text=True).strip() == before)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root gets a network namespace')
+def test_a_network_of_its_own_has_the_congestion_control_and_a_way_out():
+    done = subprocess.run([sys.executable, '-c', OWN_NETWORK], cwd=CHECKOUT / 'scripts', capture_output=True, text=True)
+    if 'no network of its own' in done.stderr:
+        pytest.skip('this container may not make one')
+    assert (done.stdout, done.stderr) == ('reno True\nTrue\n', '')
 
 
 @pytest.mark.parametrize('value, shown', [(2.345, '2.35'), (41.04, '41.0'), (650.4, '650'), (20123.0, '20k')])
