@@ -16,10 +16,10 @@ ALLOWANCE = 2
 @dataclass(frozen=True)
 class Holdings:
     """Of one process."""
-    sockets: int
-    others: int
+    sockets: tuple  # what descriptors stand for
+    others: tuple
     deleted: tuple  # files that it holds open though they have no name any more
-    shared: int  # mappings that others may write to as well
+    shared: tuple  # mappings that others may write to as well
 
 
 def role_of(server, process):
@@ -52,11 +52,12 @@ def holdings_of(pid):
         maps = Path(f'/proc/{pid}/maps').read_text()
     except OSError:
         return None
-    sockets = sum(target.startswith('socket:') for target in targets)
+    sockets = tuple(target for target in targets if target.startswith('socket:'))
+    others = tuple(target for target in targets if not target.startswith('socket:'))
     deleted = tuple(target for target in targets if target.endswith(' (deleted)') and target.startswith('/')
                     and not target.startswith(('/memfd:', '/dev/shm', '/dev/zero')))
-    shared = sum(line.split()[1] == 'rw-s' for line in maps.splitlines())
-    return Holdings(sockets, len(targets) - sockets, deleted, shared)
+    shared = tuple(line.split(maxsplit=5)[-1] for line in maps.splitlines() if line.split()[1] == 'rw-s')
+    return Holdings(sockets, others, deleted, shared)
 
 
 def take(server):
@@ -78,9 +79,9 @@ def excess(before, after, channels):
             continue  # a new group; the count of processes tells whether it may be
         room = channels if role == 'child' or role.endswith('worker') else 0
         for name, more in (('others', ALLOWANCE), ('sockets', ALLOWANCE + room), ('shared', 0)):
-            most, limit = (max(getattr(one, name) for one in ones) for ones in (many, old))
-            if most > limit + more:
-                found.append(f'{role}: {most} {name}, had been {limit}')
+            most, limit = (max((getattr(one, name) for one in ones), key=len) for ones in (many, old))
+            if len(most) > len(limit) + more:
+                found.append(f'{role}: {len(most)} {name}, had been {len(limit)}: {sorted(most)}, {sorted(limit)}')
         found += [f'{role}: {name}' for one in many for name in one.deleted]
     return found
 
