@@ -45,11 +45,10 @@ void complete_writing(conn_rec* connection) {
       apr_os_sock_get(&descriptor, ap_get_conn_socket(connection)) != APR_SUCCESS)
     return;
   const Seat seat;
+  if (!seat.is_free()) return;
   const base::Deadline end = base::Deadline::after(kLongest);
-  while (seat.is_free() && !end.passed() && NonblockingOutput::is_waiting(connection)) {
-    pollfd client = {descriptor, POLLOUT, 0};
-    if (poll(&client, 1, base::Deadline::after(kPatience).poll_timeout()) <= 0) return;
-    if (!NonblockingOutput::go_on(connection)) return;
+  while (base::wait_for(descriptor, POLLOUT, base::Deadline::after(kPatience)) > 0 &&
+         NonblockingOutput::go_on(connection) && NonblockingOutput::is_waiting(connection) && !end.passed()) {
   }
 }
 

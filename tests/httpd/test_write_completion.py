@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rest of a large file: the handler's thread waits for a quick client, the event MPM for a slow one."""
 import re
-import time
 
 import pytest
 
@@ -24,6 +23,7 @@ WSGIScriptAlias /child ${{APPS}}/identity.wsgi application-group=%{{GLOBAL}}
 WSGIScriptAlias /daemon ${{APPS}}/file_wrapper.wsgi process-group=one application-group=%{{GLOBAL}}
 '''
 SIZE = 32 << 20
+SOCKET_IS_FULL = re.compile(r'sendfile\(')   # it takes less than SIZE
 THREAD_WAITS = re.compile(r'poll\(\[\{fd=\d+, events=POLLOUT\}\], 1, 50\)')
 THREAD_GOES_ON = re.compile(rf'^(\d+) +{THREAD_WAITS.pattern} = 1.*\n\1 +sendfile\(.*= [1-9]', re.MULTILINE)
 MPM_WAITS = re.compile(r'epoll_ctl\(.*EPOLL_CTL_(?:ADD|MOD), \d+, \{events=EPOLLOUT')
@@ -45,20 +45,18 @@ def calls_for(server, error_log, tmp_directory):
 
         def ask(mode, is_slow):
             with traced([child], 'poll,epoll_ctl,sendfile', trace, '-f'):
-                take(httpd, f'/{mode}?file={file}', trace if is_slow else None)
+                take(httpd, f'/{mode}?file={file}', trace, MPM_WAITS if is_slow else SOCKET_IS_FULL)
             return trace.read_text()
         return ask
     return serve
 
 
-def take(httpd, path, trace):
-    """All of the file, from when the socket is full; with a trace, not before that says that the MPM waits."""
+def take(httpd, path, trace, begin):
+    """All of the file, read from when this is in the trace."""
     with Connection(httpd.port, receive_buffer=65536) as connection:
         connection.send(format_request('GET', path))
         assert read_head(connection.stream).header('Content-Length') == str(SIZE)
-        time.sleep(0.005)
-        if trace:
-            wait_until(lambda: MPM_WAITS.search(trace.read_text()), 10, 'the MPM waits for the client')
+        wait_until(lambda: begin.search(trace.read_text()), 10, f'{begin.pattern} in the trace')
         assert len(connection.stream.read(SIZE)) == SIZE
 
 
