@@ -137,7 +137,7 @@ void RequestInput::consume_first_part() {
 
 // After the first part was consumed, in this order (frame.h).
 bool RequestInput::is_withdrawn() const {
-  if (!on_kept_channel_ || base::now().count() - head_.submitted_us < wire::kMayBeWithdrawn.count()) return false;
+  if (base::now().count() - head_.submitted_us < wire::kMayBeWithdrawn.count()) return false;
   std::byte byte;
   return wire::peek_now(channel_.fd(), {&byte, 1}) == 0;
 }

@@ -43,7 +43,7 @@ class RequestInput {
   wire::RequestHead& head() { return head_; }
   // The application is entered, or the request is answered. Nothing is done a second time.
   void consume_first_part();
-  // httpd has given a request on a kept channel to somebody else; to be asked once it is consumed.
+  // httpd has given the request up, or to somebody else; to be asked once it is consumed.
   bool is_withdrawn() const;
   // No descriptor was free for the file of the body of a request on a kept channel: whoever has one free takes a
   // ticket.

@@ -119,10 +119,14 @@ Relay::Flow Relay::on_client(short events) {
   return (events & ~(POLLIN | POLLOUT)) != 0 ? on_client_gone() : Flow::kContinue;
 }
 
-// A request that waits is dropped; the worker sees that when it comes to it.
+// A request that waits is dropped.
 Relay::Flow Relay::on_client_gone() {
-  if (may_be_queued() && !is_entered()) return over(Result::kClientGone);
-  note_entered();
+  if (may_be_queued()) {
+    // Whatever the worker says meanwhile comes first.
+    if (base::wait_for(channel_.get(), POLLIN, may_withdraw_) != 0) return Flow::kContinue;
+    if (withdraw()) return over(Result::kClientGone);
+    note_entered();
+  }
   if (watches_client()) tell_client_gone();
   return Flow::kContinue;
 }
@@ -178,13 +182,11 @@ Relay::Flow Relay::on_silence() {
   if (client_.is_stream() && (may_be_queued() || watches_client()) && client_.is_gone()) return on_client_gone();
   if (may_be_queued()) {
     look_ = std::min(2 * look_, kLongestLook);
-    if (channel_.was_kept() && withdraw()) return over(Result::kLost);
-    if (is_entered()) {
-      note_entered();
-      return Flow::kContinue;
-    }
-    if (plan_.queue_deadline.passed()) return over(Result::kQueueTimeout);
-    return deadline_.passed() ? over(Result::kNotTaken) : Flow::kContinue;
+    const bool is_late = plan_.queue_deadline.passed();
+    if ((channel_.was_kept() || is_late || deadline_.passed()) && withdraw())
+      return over(channel_.was_kept() ? Result::kLost : is_late ? Result::kQueueTimeout : Result::kNotTaken);
+    if (is_entered()) note_entered();
+    return Flow::kContinue;
   }
   if (is_interrupted()) return cut(HTTP_SERVICE_UNAVAILABLE);
   if (client_deadline_.passed()) {
@@ -212,14 +214,14 @@ void Relay::on_read_signal() {
   if (is_entered()) note_entered();
 }
 
-// A worker that has not come to the request on its kept channel leaves it to the others. The order of the two steps
-// makes sure that it is not entered as well (frame.h).
+// A request that was not entered until now never will be: the order of the two steps makes sure of that (frame.h). A
+// worker that does not come to one on its kept channel gets no others.
 bool Relay::withdraw() {
-  if (!wire::has_unread(channel_.get())) return false;
+  if (is_entered()) return false;
   ended_ = true;
   shutdown(channel_.get(), SHUT_WR);
-  if (!wire::has_unread(channel_.get())) return false;
-  plan_.kept->avoid(channel_);
+  if (is_entered()) return false;
+  if (channel_.was_kept()) plan_.kept->avoid(channel_);
   return true;
 }
 

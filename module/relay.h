@@ -155,6 +155,8 @@ class Relay {
   base::Deadline client_deadline_ = base::Deadline::never();  // while the client is behind
   base::Deadline ask_stream_ = base::Deadline::never();       // while a stream is behind: when to offer it more
   base::Micros stream_look_{};
+  // Before, the worker would not notice (frame.h).
+  base::Deadline may_withdraw_ = base::Deadline::after(wire::kWithdrawAfter);
   base::Micros look_;         // until the next question whether the application was entered
   std::string_view to_send_;  // of the first part, later of rest_
   BodyRest rest_;

@@ -19,10 +19,13 @@
 //
 // After an END with kKept both sides may keep the channel for the child's next request. Either closes it when it
 // likes, and the kernel decides every race between that and a request that is on its way: the child's send fails, or
-// the request is unread and reset, and is sent again. A child that has waited for kWithdrawAfter withdraws a request
-// that no thread has entered: it ends its direction of the channel (shutdown) and then asks whether the request is
-// unread. The worker, when it enters an older request than kMayBeWithdrawn, takes the bytes and then looks for the end
-// of the channel. Whatever the order of the four steps, no request is entered that the child has sent to another.
+// the request is unread and reset, and is sent again.
+//
+// A child may withdraw a request that has waited for kWithdrawAfter and was not entered: because the worker does not
+// come to it on its kept channel, because the client has gone, or because it has waited for too long. It ends its
+// direction of the channel (shutdown) and then asks whether the request is unread. The worker, when it enters an older
+// request than kMayBeWithdrawn, takes the bytes and then looks for the end of the channel. Whatever the order of the
+// four steps, no request is entered that the child has sent to another, or has answered with 503.
 
 #include <cstddef>
 #include <cstdint>

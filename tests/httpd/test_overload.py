@@ -128,6 +128,42 @@ def test_a_request_whose_client_has_gone_is_not_started(crowd, error_log):
     assert clients.entered() == ['first', 'last']
 
 
+@pytest.fixture
+def loading(crowd, stage, tmp_directory):
+    """A crowd whose requests to /late find a script that is being loaded until file `load` appears."""
+    script = tmp_directory / 'late.wsgi'
+    script.write_text('import os, pathlib, time\n'
+                      f'while not os.path.exists({str(tmp_directory / "load")!r}):\n'
+                      '    time.sleep(0.01)\n'
+                      f'exec(pathlib.Path({str(stage.apps / "order.wsgi")!r}).read_text())\n')
+    return lambda options: crowd(options, f'WSGIScriptAlias /late {script} process-group=one application-group=%{{GLOBAL}}\n')
+
+
+def entered_after_loading(clients, path):
+    """Loads, and says what the one thread has run before a further request."""
+    (clients.directory / 'load').touch()
+    clients.send(f'{path}/last')
+    clients.go()
+    return clients.entered()
+
+
+def test_a_request_whose_client_goes_while_its_script_is_loaded_is_not_started(loading, error_log):
+    clients = loading('threads=1 preload=off')
+    with clients.httpd.connect() as connection:
+        connection.send(format_request('GET', f'/late/gone?{clients.directory}'))
+        error_log.wait_for('GH0607: .*late')
+    error_log.wait_for('GH0311: .*one')
+    assert entered_after_loading(clients, 'late') == ['last']
+
+
+def test_a_request_whose_script_is_loaded_for_longer_than_queue_timeout_is_not_started(loading, error_log):
+    clients = loading('threads=1 preload=off queue-timeout=1')
+    answer = clients.httpd.get(f'/late/refused?{clients.directory}')
+    assert answer.status == 503 and answer.header('Retry-After')
+    assert entered_after_loading(clients, 'late') == ['last']
+    error_log.expect('GH0301: ', times=1)
+
+
 def test_a_stream_that_was_reset_is_not_started(crowd, error_log):
     clients = crowd(f'threads=1 queue-size={SIZE}', 'Protocols h2c http/1.1\n', modules=('http2',))
     clients.occupy()

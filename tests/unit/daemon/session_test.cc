@@ -99,6 +99,16 @@ TEST(Session, ATicketThatHasWaitedIsServedWhileItsChildIsThere) {
   LONGS_EQUAL(1, calls);
 }
 
+TEST(Session, ATicketThatIsWithdrawnWhileItsScriptIsLoadedIsNotEntered) {
+  say(first_part(frame(FrameType::kBodyEnd), 0, "value", wire::kWithdrawAfter));
+  serve([&](const gatehouse_request& request, gatehouse_outcome* outcome) {
+    shutdown(child.get(), SHUT_WR);
+    LONGS_EQUAL(GATEHOUSE_GONE, Host{request}.enter());
+    outcome->result = GATEHOUSE_ABORTED;
+  });
+  heard_is("DECLINED; eof");
+}
+
 TEST(Session, AChildThatHasGoneBeforeItSaidAnythingIsDropped) {
   child.reset();
   serve([](const gatehouse_request&, gatehouse_outcome*) {});
