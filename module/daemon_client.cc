@@ -231,7 +231,6 @@ KeptChannels::InUse Forwarding::submit() {
     return {};
   }
   auto& [ours, theirs] = ends.value();
-  wire::limit_wait(ours.get(), kFirstLook);
   set_buffer_sizes(spec_, ours.get(), 0);
   set_buffer_sizes(spec_, theirs.get(), kResponseInSocket);
   const ssize_t sent = send_first_part(ours.get());

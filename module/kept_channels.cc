@@ -3,6 +3,9 @@
 
 #include <utility>
 
+#include "wire/channel.h"
+#include "wire/frame.h"
+
 namespace httpd {
 
 using base::Micros;
@@ -27,6 +30,7 @@ bool KeptChannels::put(InUse channel, const wire::End& end, Micros now) {
   of(end.worker).free = end.free;
   if (count_ == kMost) return false;
   if (from == nullptr && is_full(of(end.worker))) return false;  // the next request would not use it, either
+  if (from == nullptr) wire::limit_wait(fd.get(), wire::kWithdrawAfter);
   add_channel(end.worker);
   entries_[count_++] = {std::move(fd), end.worker, now};
   return !std::exchange(is_watched_, true);

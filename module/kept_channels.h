@@ -5,7 +5,7 @@
 // the choice between them and a ticket. A ticket goes to the worker that is free first, but costs a socket pair. A kept
 // channel costs nothing, but leads to one worker, whose threads may all be busy: then the request waits for that
 // worker. So kept channels serve where requests are quick, or where the worker has said that it has a free thread.
-// Knows descriptors only to close them. Any thread.
+// A receive on one of them waits for wire::kWithdrawAfter at most (wire::limit_wait). Any thread.
 
 #include <array>
 #include <cstddef>

@@ -24,6 +24,8 @@ using base::Micros;
 
 constexpr std::size_t kFrames = 32u << 10;      // one read of frames
 constexpr std::size_t kDirectBody = 16u << 10;  // so much of a body frame is read into memory that httpd sends from
+// A request that has shown no sign of life is looked at after so long, then after twice that, and so on.
+constexpr Micros kFirstLook = std::chrono::milliseconds(250);
 constexpr Micros kLongestLook = std::chrono::seconds(1);
 // A stream of HTTP/2 has no socket that could be waited for along with the channel: it is asked this often, for its
 // input and for room.
@@ -49,7 +51,7 @@ Relay::Relay(request_rec* r, const RelayPlan& plan, KeptChannels::InUse channel,
       reader_(plan.request, plan.more_body ? ResponseReader::Body::kFollows : ResponseReader::Body::kInFirstPart,
               plan.head_request),
       client_(r),
-      look_(kFirstLook),
+      look_(channel_.was_kept() ? wire::kWithdrawAfter : kFirstLook),
       to_send_(plan.first_part.substr(plan.sent)),
       rest_(body, plan.body_spool, plan.body_left, plan.more_body, plan.request, Micros(r->server->timeout)),
       first_part_sent_(to_send_.empty()) {
@@ -79,11 +81,15 @@ Relay::Flow Relay::step() {
 }
 
 // An answer that comes soon, with nothing to be sent meanwhile, costs one system call: the wait is that of the
-// receive itself, up to kFirstLook. Whatever takes longer is waited for by poll, whose deadline is exact.
+// receive itself, up to wire::kWithdrawAfter. Whatever takes longer is waited for by poll, whose deadline is exact. So
+// is the answer to a ticket: that is for slow requests, and a wait in the receive is woken when the worker takes the
+// request from the channel, too (unix_write_space).
 bool Relay::may_wait_in_call() const {
-  if (silent_ || read_signal_ || rest_.is_wanted() || delivery_.is_behind() || !to_send_.empty()) return false;
-  if (plan_.timeout < kFirstLook) return false;
-  return plan_.queue_deadline.is_never() || plan_.queue_deadline.when() - base::now() > kFirstLook;
+  if (!channel_.was_kept() || silent_ || read_signal_ || rest_.is_wanted() || delivery_.is_behind() ||
+      !to_send_.empty())
+    return false;
+  if (plan_.timeout < wire::kWithdrawAfter) return false;
+  return plan_.queue_deadline.is_never() || plan_.queue_deadline.when() - base::now() > wire::kWithdrawAfter;
 }
 
 // Up to next_deadline(). The client is waited for along with the channel, at the cost of no system call.

@@ -51,10 +51,6 @@ struct RelayPlan {
   WaitingCounts::Place* place = nullptr;                    // to be left when the application is entered
 };
 
-// To be set on a channel before it is given to a Relay (wire::limit_wait): a request that has shown no sign of life is
-// looked at after so long, then after twice that, and so on.
-inline constexpr base::Micros kFirstLook = wire::kWithdrawAfter;
-
 class Relay {
  public:
   enum class Result {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Channels between httpd's children and workers serve many requests, and lead to no worker that does not answer."""
 import os
+import re
 import signal
 import time
 
@@ -8,6 +9,7 @@ import pytest
 
 from clients import at_once
 from processes import is_alive, wait_until
+from tracing import needs_strace, traced
 
 DIED = r'GH0406: .*'
 
@@ -46,6 +48,20 @@ def test_one_channel_serves_the_requests_of_a_connection(start):
         for _ in range(50):
             assert connection.request('GET', '/hello').status == 200
         assert sockets(pid) == before
+
+
+@needs_strace
+def test_who_waits_for_a_slow_answer_to_a_ticket_waits_by_poll(start, tmp_directory):
+    """Which is not woken when a thread takes the request from the channel, nor to look whether one has."""
+    trace = tmp_directory / 'trace'
+    httpd = start('processes=1 threads=1')
+    children = [process.pid for process in httpd.processes() if process.parent == httpd.pid]
+    with traced(children, 'socketpair,poll,recvmsg', trace, '-f'):
+        assert httpd.get('/sleep?0.1').status == 200
+    (thread, ours), = re.findall(r'^(\d+) +socketpair\(.*\[(\d+), ', trace.read_text(), re.MULTILINE)
+    calls = re.findall(rf'^{thread} +(poll|recvmsg)\((?:\[\{{fd=)?{ours},.* = ([\d-]+)', trace.read_text(), re.MULTILINE)
+    assert len(calls) >= 2 and all(int(result) > 0 for _, result in calls)
+    assert [call for call, _ in calls] == ['poll', 'recvmsg'] * (len(calls) // 2)   # a line for the log comes first
 
 
 def test_who_asks_again_at_once_does_not_overtake_those_that_wait(start):

@@ -2,6 +2,7 @@
 #include "module/kept_channels.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <set>
@@ -9,6 +10,8 @@
 #include <vector>
 
 #include <CppUTest/TestHarness.h>
+
+#include "wire/frame.h"
 
 using base::Micros;
 using httpd::KeptChannels;
@@ -49,6 +52,17 @@ TEST(ChannelsOfChild, TheOneUsedLastIsTakenFirst) {
   const KeptChannels::InUse channel = take();
   LONGS_EQUAL(last, channel.get());
   CHECK_TRUE(channel.was_kept());
+}
+
+TEST(ChannelsOfChild, AReceiveWaitsUntilTheRequestMayBeWithdrawn) {
+  put_new(0);
+  const KeptChannels::InUse channel = take();
+  timeval limit{};
+  socklen_t size = sizeof limit;
+  LONGS_EQUAL(0, getsockopt(channel.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, &size));
+  // The kernel counts in ticks, of which there may be a hundred in a second.
+  const Micros rounded = std::chrono::seconds(limit.tv_sec) + Micros(limit.tv_usec);
+  CHECK(rounded >= wire::kWithdrawAfter && rounded <= wire::kWithdrawAfter + std::chrono::milliseconds(10));
 }
 
 TEST(ChannelsOfChild, AChannelIsTakenOnce) {
