@@ -74,10 +74,8 @@ const char* status_line(apr_pool_t* pool, std::uint32_t status, std::string_view
 
 // The end of a close-delimited body looks complete unless the connection is reset.
 void reset_on_close(conn_rec* connection) {
-  apr_os_sock_t descriptor = -1;
-  if (apr_os_sock_get(&descriptor, ap_get_conn_socket(connection)) != APR_SUCCESS) return;
   const linger now{1, 0};
-  setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  setsockopt(client_descriptor(connection), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
 }  // namespace

@@ -7,12 +7,8 @@ namespace httpd {
 
 const short ClientWatch::kEvents = POLLRDHUP;
 
-ClientWatch::ClientWatch(const request_rec* r) : connection_(r->connection) {
-  conn_rec* const owner = connection_->master != nullptr ? connection_->master : r->connection;
-  apr_socket_t* const socket = ap_get_conn_socket(owner);
-  apr_os_sock_t descriptor = -1;
-  if (socket != nullptr && apr_os_sock_get(&descriptor, socket) == APR_SUCCESS) descriptor_ = descriptor;
-}
+ClientWatch::ClientWatch(const request_rec* r)
+    : connection_(r->connection), descriptor_(client_descriptor(r->connection)) {}
 
 bool ClientWatch::is_gone() const {
   if (connection_->aborted || (connection_->master != nullptr && connection_->master->aborted)) return true;

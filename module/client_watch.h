@@ -22,7 +22,7 @@ class ClientWatch {
 
  private:
   const conn_rec* connection_;
-  int descriptor_ = -1;
+  const int descriptor_;
 };
 
 }  // namespace httpd

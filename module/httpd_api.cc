@@ -44,6 +44,12 @@ void log_server_line(const server_rec* s, base::Level level, std::string_view li
 
 }  // namespace
 
+int client_descriptor(conn_rec* connection) {
+  apr_socket_t* const socket = ap_get_conn_socket(connection->master != nullptr ? connection->master : connection);
+  apr_os_sock_t descriptor = -1;
+  return socket != nullptr && apr_os_sock_get(&descriptor, socket) == APR_SUCCESS ? descriptor : -1;
+}
+
 void log_request_line(request_rec* r, base::Level level, std::string_view line, const gatehouse_place* place) {
   const Mark mark(place);
   ap_log_rerror(mark.file.c_str(), mark.line, APLOG_MODULE_INDEX, httpd_level(level), 0, r, "%.*s",

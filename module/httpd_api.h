@@ -84,6 +84,10 @@ inline std::string_view view_of(const char* text) {
   return text != nullptr ? std::string_view(text) : std::string_view();
 }
 
+// The client's socket, which stays httpd's; of an HTTP/2 stream, the connection's that it came by. -1: there is none.
+// Thread: the connection's.
+int client_descriptor(conn_rec* connection);
+
 // --- The log: request lines go to the ErrorLog of the request's virtual host, with client and request id.
 
 // "GHnnnn: text" at the message's level. Format as printf. Any thread that owns the request.

@@ -79,8 +79,7 @@ bool write_data(conn_rec* connection, apr_bucket_brigade* brigade) {
     if (apr_bucket_read(bucket, &data, &length, APR_BLOCK_READ) != APR_SUCCESS) break;
     pieces[message.msg_iovlen++] = {const_cast<char*>(data), length};
   }
-  apr_os_sock_t descriptor = -1;
-  if (apr_os_sock_get(&descriptor, ap_get_conn_socket(connection)) != APR_SUCCESS) return false;
+  const int descriptor = client_descriptor(connection);
   ssize_t written;
   do {
     written = sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -40,13 +40,11 @@ class Seat {
 }  // namespace
 
 void complete_writing(conn_rec* connection) {
-  apr_os_sock_t descriptor = -1;
-  if (connection->master != nullptr || !NonblockingOutput::is_waiting(connection) ||
-      apr_os_sock_get(&descriptor, ap_get_conn_socket(connection)) != APR_SUCCESS)
-    return;
+  if (connection->master != nullptr || !NonblockingOutput::is_waiting(connection)) return;
   const Seat seat;
   if (!seat.is_free()) return;
   const base::Deadline end = base::Deadline::after(kLongest);
+  const int descriptor = client_descriptor(connection);
   while (base::wait_for(descriptor, POLLOUT, base::Deadline::after(kPatience)) > 0 &&
          NonblockingOutput::go_on(connection) && NonblockingOutput::is_waiting(connection) && !end.passed()) {
   }
