@@ -211,15 +211,15 @@ void* Worker::on_thread_start(void* argument) noexcept {
 }
 
 void Worker::serve(Thread& thread) {
-  const SessionContext context{born_.engine,
-                               born_.launch,
-                               &born_.slots[thread.index],
-                               static_cast<std::int32_t>(thread.index) + 1,
-                               intake_.get(),
-                               static_cast<std::uint16_t>(born_.slot),
-                               this,
-                               &progress_,
-                               &maps_};
+  const SessionContext context{.engine = born_.engine,
+                               .launch = born_.launch,
+                               .slot = &born_.slots[thread.index],
+                               .thread_id = static_cast<std::int32_t>(thread.index) + 1,
+                               .intake = intake_.get(),
+                               .worker = static_cast<std::uint16_t>(born_.slot),
+                               .changed = this,
+                               .progress = &progress_,
+                               .maps = &maps_};
   KeptChannels& kept = intake_->kept();
   SessionBuffers buffers(courier_.box(thread.index));
   wire::Ticket ticket;
