@@ -6,23 +6,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace gatehoused {
 
 using base::MutexLock;
-
-MemoryMaps::Map& MemoryMaps::Map::operator=(Map&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  std::swap(device_, other.device_);
-  std::swap(inode_, other.inode_);
-  std::swap(is_unused_, other.is_unused_);
-  return *this;
-}
-
-MemoryMaps::Map::~Map() {
-  if (data_ != nullptr) munmap(data_, size_);
-}
 
 MemoryMaps::Map MemoryMaps::take(int memory, std::size_t size) {
   Map map;
@@ -31,7 +19,7 @@ MemoryMaps::Map MemoryMaps::take(int memory, std::size_t size) {
   {
     const MutexLock lock(mutex_);
     const auto found = std::find_if(idle_.begin(), idle_.end(), [&](const Map& idle) {
-      return idle.inode_ == facts.st_ino && idle.device_ == facts.st_dev && idle.size_ == size;
+      return idle.inode_ == facts.st_ino && idle.device_ == facts.st_dev && idle.size() == size;
     });
     if (found != idle_.end()) {
       map = std::move(*found);
@@ -39,18 +27,16 @@ MemoryMaps::Map MemoryMaps::take(int memory, std::size_t size) {
       return map;
     }
   }
-  void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, memory, 0);
-  if (data == MAP_FAILED) return map;
-  madvise(data, size, MADV_DONTFORK);
-  map.data_ = static_cast<char*>(data);
-  map.size_ = size;
+  map.memory_ = base::Mapping::of(memory, size, MAP_POPULATE);
+  if (!map.is_open()) return map;
+  madvise(map.data(), size, MADV_DONTFORK);
   map.device_ = facts.st_dev;
   map.inode_ = facts.st_ino;
   return map;
 }
 
 void MemoryMaps::put(Map map) {
-  if (is_forgotten()) map.data_ = nullptr;  // something else may be there
+  if (is_forgotten()) map.memory_.release();  // something else may be there
   if (!map.is_open()) return;
   map.is_unused_ = false;
   const MutexLock lock(mutex_);

@@ -9,10 +9,10 @@
 
 #include <atomic>
 #include <cstddef>
-#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/posix.h"
 
 namespace gatehoused {
 
@@ -21,19 +21,13 @@ class MemoryMaps {
   // Of one request. Unmapped at its end, unless given back.
   class Map {
    public:
-    Map() = default;
-    Map(Map&& other) noexcept { *this = std::move(other); }
-    Map& operator=(Map&& other) noexcept;
-    ~Map();
-
-    bool is_open() const { return data_ != nullptr; }
-    char* data() const { return data_; }
-    std::size_t size() const { return size_; }
+    bool is_open() const { return memory_.valid(); }
+    char* data() const { return memory_.data(); }
+    std::size_t size() const { return memory_.size(); }
 
    private:
     friend class MemoryMaps;
-    char* data_ = nullptr;
-    std::size_t size_ = 0;
+    base::Mapping memory_;
     dev_t device_ = 0;  // with inode_: which memory; no other has these as long as it is mapped
     ino_t inode_ = 0;
     bool is_unused_ = false;  // since the last close_unused()

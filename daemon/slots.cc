@@ -38,32 +38,19 @@ void describe(ThreadSlot& slot, std::string_view summary) {
 void let_go(ThreadSlot& slot) { slot.taken_us.store(0, std::memory_order_release); }
 
 base::Result<SlotTable> SlotTable::create(std::size_t workers, std::size_t threads) {
-  // Anonymous memory is zero: atomics and characters in it need no construction.
-  void* memory = mmap(nullptr, size_of(workers, threads), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return base::os_error(base::Message::kSystemCall, "no memory for the workers' slots");
-  return SlotTable(static_cast<ThreadSlot*>(memory), workers, threads);
+  // Zeros: atomics and characters in it need no construction.
+  const std::size_t size = workers * (threads * sizeof(ThreadSlot) + sizeof(std::atomic<std::int64_t>));
+  base::Mapping memory = base::Mapping::of(-1, size, MAP_NORESERVE);
+  if (!memory.valid()) return base::os_error(base::Message::kSystemCall, "no memory for the workers' slots");
+  return SlotTable(std::move(memory), workers, threads);
 }
 
-SlotTable::SlotTable(ThreadSlot* slots, std::size_t workers, std::size_t threads)
-    : slots_(slots),
-      beats_(reinterpret_cast<std::atomic<std::int64_t>*>(slots + workers * threads)),
+SlotTable::SlotTable(base::Mapping memory, std::size_t workers, std::size_t threads)
+    : memory_(std::move(memory)),
+      slots_(reinterpret_cast<ThreadSlot*>(memory_.data())),
+      beats_(reinterpret_cast<std::atomic<std::int64_t>*>(slots_ + workers * threads)),
       workers_(workers),
       threads_(threads) {}
-
-std::size_t SlotTable::size_of(std::size_t workers, std::size_t threads) {
-  return workers * (threads * sizeof(ThreadSlot) + sizeof(std::atomic<std::int64_t>));
-}
-
-SlotTable::SlotTable(SlotTable&& other) noexcept
-    : slots_(std::exchange(other.slots_, nullptr)),
-      beats_(other.beats_),
-      workers_(other.workers_),
-      threads_(other.threads_) {}
-
-SlotTable::~SlotTable() {
-  if (slots_ != nullptr) munmap(slots_, size_of(workers_, threads_));
-}
 
 void SlotTable::clear(std::size_t worker) {
   beat_of(worker).store(0, std::memory_order_relaxed);

@@ -45,11 +45,6 @@ class SlotTable {
  public:
   // kSystemCall when the mapping cannot be made.
   static base::Result<SlotTable> create(std::size_t workers, std::size_t threads);
-  SlotTable(SlotTable&& other) noexcept;
-  SlotTable& operator=(SlotTable&&) = delete;
-  SlotTable(const SlotTable&) = delete;
-  ~SlotTable();
-
   std::size_t workers() const { return workers_; }
   std::span<ThreadSlot> threads_of(std::size_t worker) { return {slots_ + worker * threads_, threads_}; }
   // When Python's lock was last got in this worker (lock_probe.h), monotonic, in us; 0: nothing looks for that.
@@ -58,8 +53,9 @@ class SlotTable {
   void clear(std::size_t worker);
 
  private:
-  SlotTable(ThreadSlot* slots, std::size_t workers, std::size_t threads);
-  static std::size_t size_of(std::size_t workers, std::size_t threads);
+  SlotTable(base::Mapping memory, std::size_t workers, std::size_t threads);
+
+  base::Mapping memory_;
   ThreadSlot* slots_;
   std::atomic<std::int64_t>* beats_;  // behind them
   std::size_t workers_;

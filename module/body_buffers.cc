@@ -13,19 +13,6 @@ namespace httpd {
 using base::Micros;
 using base::MutexLock;
 
-BodyBuffers::Buffer& BodyBuffers::Buffer::operator=(Buffer&& other) noexcept {
-  std::swap(pipe_to_read_, other.pipe_to_read_);
-  std::swap(pipe_to_write_, other.pipe_to_write_);
-  std::swap(memory_, other.memory_);
-  std::swap(data_, other.data_);
-  std::swap(since_, other.since_);
-  return *this;
-}
-
-BodyBuffers::Buffer::~Buffer() {
-  if (data_ != nullptr) munmap(data_, kSize);
-}
-
 bool BodyBuffers::Buffer::open_pipe() {
   if (pipe_to_read_.valid()) return true;
   int ends[2];
@@ -38,14 +25,13 @@ bool BodyBuffers::Buffer::open_pipe() {
 }
 
 bool BodyBuffers::Buffer::open_memory() {
-  if (data_ != nullptr) return true;
+  if (mapped_.valid()) return true;
   memory_ = base::UniqueFd(memfd_create("gatehouse-body", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
   if (!memory_.valid() || ftruncate(memory_.get(), kSize) != 0 || fcntl(memory_.get(), F_ADD_SEALS, kSeals) != 0)
     return false;
-  void* const data = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
-  if (data != MAP_FAILED) data_ = static_cast<char*>(data);
-  return data_ != nullptr;
+  mapped_ = base::Mapping::of(memory_.get(), kSize);
+  return mapped_.valid();
 }
 
 BodyBuffers::Buffer BodyBuffers::take() {

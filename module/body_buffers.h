@@ -29,26 +29,21 @@ class BodyBuffers {
   // Of one request. Gone at its end, unless given back.
   class Buffer {
    public:
-    Buffer() = default;
-    Buffer(Buffer&& other) noexcept { *this = std::move(other); }
-    Buffer& operator=(Buffer&& other) noexcept;
-    ~Buffer();
-
-    bool is_open() const { return data_ != nullptr || pipe_to_read_.valid(); }
+    bool is_open() const { return mapped_.valid() || pipe_to_read_.valid(); }
     // A pipe, empty, of which neither end waits. False: the kernel gives none.
     bool open_pipe();
     int pipe_to_read() const { return pipe_to_read_.get(); }
     int pipe_to_write() const { return pipe_to_write_.get(); }
     // Memory of kSize bytes. False: the kernel gives none.
     bool open_memory();
-    char* data() const { return data_; }
+    char* data() const { return mapped_.data(); }
     int memory() const { return memory_.get(); }
 
    private:
     friend class BodyBuffers;
     base::UniqueFd pipe_to_read_, pipe_to_write_;
     base::UniqueFd memory_;
-    char* data_ = nullptr;
+    base::Mapping mapped_;
     base::Micros since_{};  // at rest
   };
 

@@ -372,7 +372,7 @@ base::Status make_queues(Supervisor* supervisor, bool has_priority_lane) {
 
 apr_status_t on_counts_gone(void* counts) noexcept {
   // In a child its threads may use them to the end.
-  if (is_parent()) WaitingCounts::destroy(static_cast<WaitingCounts*>(counts));
+  if (is_parent()) delete static_cast<WaitingCounts*>(counts);
   return APR_SUCCESS;
 }
 
@@ -385,7 +385,7 @@ void make_counts(DaemonGroup* group) {
 }
 
 apr_status_t on_page_gone(void* page) noexcept {
-  if (is_parent()) ScoreboardPage::destroy(static_cast<ScoreboardPage*>(page));
+  if (is_parent()) delete static_cast<ScoreboardPage*>(page);
   return APR_SUCCESS;
 }
 

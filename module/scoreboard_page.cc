@@ -22,19 +22,13 @@ base::Result<ScoreboardPage*> ScoreboardPage::create() {
   const std::size_t size = wsgi::ServerPage::size_for(processes, threads);
   if (!file.valid() || ftruncate(file.get(), static_cast<off_t>(size)) != 0) return failed();
   base::UniqueFd read_only(open(("/proc/self/fd/" + std::to_string(file.get())).c_str(), O_RDONLY | O_CLOEXEC));
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-  if (!read_only.valid() || memory == MAP_FAILED) return failed();
+  base::Mapping memory = base::Mapping::of(file.get(), size);
+  if (!read_only.valid() || !memory.valid()) return failed();
   auto* page = new ScoreboardPage;
   page->descriptor_ = std::move(read_only);
-  page->memory_ = memory;
-  page->size_ = size;
-  page->page_.emplace(memory, processes, threads);
+  page->memory_ = std::move(memory);
+  page->page_.emplace(page->memory_.data(), processes, threads);
   return page;
-}
-
-void ScoreboardPage::destroy(ScoreboardPage* page) {
-  munmap(page->memory_, page->size_);
-  delete page;
 }
 
 void ScoreboardPage::refresh() { page_->refresh(on_visit_server, base::now().count()); }

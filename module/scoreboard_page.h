@@ -15,9 +15,8 @@ namespace httpd {
 
 class ScoreboardPage {
  public:
-  // Main thread of the parent.
+  // The caller's, to be deleted. Main thread of the parent.
   static base::Result<ScoreboardPage*> create();
-  static void destroy(ScoreboardPage* page);
 
   // Any process and thread of httpd; does not block.
   void refresh();
@@ -28,8 +27,7 @@ class ScoreboardPage {
   ScoreboardPage() = default;
 
   base::UniqueFd descriptor_;
-  void* memory_ = nullptr;
-  std::size_t size_ = 0;
+  base::Mapping memory_;
   std::optional<wsgi::ServerPage> page_;
 };
 

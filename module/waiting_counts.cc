@@ -2,7 +2,6 @@
 #include "module/waiting_counts.h"
 
 #include <arpa/inet.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -14,21 +13,14 @@ namespace httpd {
 
 WaitingCounts* WaitingCounts::create(std::size_t children) {
   const std::size_t size = children * (sizeof(std::atomic<pid_t>) + kKeys * sizeof(Count));
-  // Zero, which is what atomics of no value are.
-  void* page = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) return nullptr;
+  base::Mapping page = base::Mapping::of(-1, size);  // zeros, which is what atomics of no value are
+  if (!page.valid()) return nullptr;
   auto* counts = new WaitingCounts(children);
-  counts->size_ = size;
-  counts->owners_ = static_cast<std::atomic<pid_t>*>(page);
+  counts->page_ = std::move(page);
+  counts->owners_ = reinterpret_cast<std::atomic<pid_t>*>(counts->page_.data());
   counts->counts_ = reinterpret_cast<Count*>(counts->owners_ + children);
   if (getrandom(&counts->seed_, sizeof counts->seed_, GRND_NONBLOCK) < 0) counts->seed_ = 0;
   return counts;
-}
-
-void WaitingCounts::destroy(WaitingCounts* counts) {
-  if (counts == nullptr) return;
-  munmap(counts->owners_, counts->size_);
-  delete counts;
 }
 
 // The finalizer of splitmix64 around a secret.

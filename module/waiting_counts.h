@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/posix.h"
+
 namespace httpd {
 
 // May one more request wait of a key that has `own` of them waiting? It may have as many as the queue has free places:
@@ -27,9 +29,8 @@ class WaitingCounts {
   using Key = std::uint32_t;
   static constexpr std::size_t kKeys = 1024;
 
-  // For so many children at a time. nullptr: there is no memory. Parent.
+  // For so many children at a time; the caller's, to be deleted. nullptr: there is no memory. Parent.
   static WaitingCounts* create(std::size_t children);
-  static void destroy(WaitingCounts* counts);
 
   // Keys of one configuration; which of them fall together cannot be foreseen.
   Key key_of_client(std::string_view address) const;  // an IPv6 client counts by its network, /64
@@ -65,7 +66,7 @@ class WaitingCounts {
   Count& at(std::size_t key, std::size_t column) const { return counts_[key * children_ + column]; }
 
   const std::size_t children_;
-  std::size_t size_ = 0;  // of the mapping
+  base::Mapping page_;
   std::uint64_t seed_ = 0;
   std::atomic<pid_t>* owners_ = nullptr;  // of the columns; 0: free. Shared, as all that follows
   Count* counts_ = nullptr;               // by key, then by column

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -65,6 +66,20 @@ void UniqueFd::close() {
   // No retry on EINTR: Linux has let go of the descriptor, another thread may own its number by now.
   ::close(release());
   errno = kept;
+}
+
+Mapping Mapping::of(int fd, std::size_t size, int flags) {
+  const int source = fd < 0 ? MAP_ANONYMOUS : 0;
+  void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | source | flags, fd, 0);
+  Mapping mapping;
+  if (data == MAP_FAILED) return mapping;
+  mapping.data_ = static_cast<char*>(data);
+  mapping.size_ = size;
+  return mapping;
+}
+
+Mapping::~Mapping() {
+  if (valid()) munmap(data_, size_);
 }
 
 void set_clock_for_test(Clock clock) { clock_for_test = clock; }

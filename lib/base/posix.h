@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Owning file descriptors and the few system-call wrappers everybody needs: EINTR is handled here and
+// Owning file descriptors and mappings, and the few system-call wrappers everybody needs: EINTR is handled here and
 // nowhere else. Thread: values; no shared state but the clock seam, which only tests replace.
 
 #include <sys/types.h>
@@ -43,6 +43,31 @@ class UniqueFd {
   void close();
 
   int fd_ = -1;
+};
+
+// Owns shared memory, for reading and writing; unmaps it on destruction. Move-only.
+class Mapping {
+ public:
+  Mapping() = default;
+  // Of a file's first bytes; of zeros, for this process and those that it forks, where there is none (fd -1). flags:
+  // further ones of mmap(2). Not valid: errno says why.
+  static Mapping of(int fd, std::size_t size, int flags = 0);
+  Mapping(Mapping&& other) noexcept : data_(other.release()), size_(other.size_) {}
+  Mapping& operator=(Mapping&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~Mapping();
+
+  char* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  bool valid() const { return data_ != nullptr; }
+  char* release() { return std::exchange(data_, nullptr); }
+
+ private:
+  char* data_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 // Monotonic microseconds since an arbitrary start (CLOCK_MONOTONIC): the same clock in all processes.

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -24,6 +26,7 @@
 #include <CppUTest/TestHarness.h>
 
 using base::Deadline;
+using base::Mapping;
 using base::Micros;
 using base::UniqueFd;
 
@@ -98,6 +101,55 @@ namespace {
 Micros fake_now{0};
 Micros tell_fake_now() { return fake_now; }
 }  // namespace
+
+TEST_GROUP(Mapping) {
+  static constexpr std::size_t kPage = 4096;
+
+  // Is the page at this place mapped?
+  static bool is_mapped(char* at) {
+    unsigned char unused;
+    return mincore(at, kPage, &unused) == 0;
+  }
+};
+
+TEST(Mapping, IsTheFilesMemory) {
+  const UniqueFd file(memfd_create("test", MFD_CLOEXEC));
+  CHECK_EQUAL(0, ftruncate(file.get(), kPage));
+  const Mapping one = Mapping::of(file.get(), kPage), other = Mapping::of(file.get(), kPage);
+  std::strcpy(one.data(), "written");
+  STRCMP_EQUAL("written", other.data());
+  LONGS_EQUAL(kPage, one.size());
+}
+
+TEST(Mapping, IsZerosWhereThereIsNoFile) {
+  const Mapping mapping = Mapping::of(-1, kPage);
+  LONGS_EQUAL(kPage, std::count(mapping.data(), mapping.data() + kPage, '\0'));
+}
+
+TEST(Mapping, EndsWithItsOwner) {
+  char* at = nullptr;
+  {
+    Mapping mapping = Mapping::of(-1, kPage);
+    at = mapping.data();
+    const Mapping owner = std::move(mapping);
+    CHECK_FALSE(mapping.valid());
+    POINTERS_EQUAL(at, owner.data());
+    CHECK_TRUE(is_mapped(at));
+  }
+  CHECK_FALSE(is_mapped(at));
+}
+
+TEST(Mapping, StaysWhenItIsReleased) {
+  char* const at = Mapping::of(-1, kPage).release();
+  CHECK_TRUE(is_mapped(at));
+  munmap(at, kPage);
+}
+
+TEST(Mapping, WithoutMemoryThereIsNone) {
+  const Mapping mapping = Mapping::of(null_device().get(), 0);
+  LONGS_EQUAL(EINVAL, errno);
+  CHECK_FALSE(mapping.valid());
+}
 
 TEST_GROUP(Deadline){void setup() override{fake_now = Micros(1'000'000);
 base::set_clock_for_test(tell_fake_now);

@@ -33,7 +33,7 @@ TEST(MayWait, WhoHasNoneMayAlwaysWait) {
 TEST_GROUP(WaitingCounts) {
   WaitingCounts* counts = WaitingCounts::create(2);
   void setup() override { counts->enter(); }
-  void teardown() override { WaitingCounts::destroy(counts); }
+  void teardown() override { delete counts; }
 };
 
 TEST(WaitingCounts, CountPlacesByKey) {
@@ -89,5 +89,5 @@ TEST(WaitingCounts, WithoutAFreeColumnAChildDoesNotCount) {
     waitpid(child, nullptr, 0);
   }
   LONGS_EQUAL(1, few->waiting(key));
-  WaitingCounts::destroy(few);
+  delete few;
 }
