@@ -15,12 +15,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
 #include "base/bytes.h"
 #include "base/log.h"
-#include "base/mutex.h"
 #include "base/posix.h"
+#include "daemon/code_changes.h"
 #include "daemon/imports.h"
 #include "daemon/intake.h"
 #include "daemon/log_filter.h"
@@ -70,13 +69,11 @@ bool runs_side_by_side(const wire::Launch& launch) {
          });
 }
 
-class Worker final : public ChangedCode {
+class Worker {
  public:
   explicit Worker(const WorkerInheritance& inheritance)
       : born_(inheritance), threads_(inheritance.slots.size()), courier_(threads_.size()) {}
   [[noreturn]] void run();
-  // Any thread that serves.
-  bool may_serve(const wire::RequestHead& head) override;
 
  private:
   struct Thread {
@@ -113,6 +110,7 @@ class Worker final : public ChangedCode {
   const wire::GroupSpec spec_ = with_jitter(born_.launch->spec, random_part());
   gatehouse_host host_{};
   std::unique_ptr<Intake> intake_;
+  std::optional<CodeChanges> changes_;
   std::optional<SignalPipe> signals_;
   base::UniqueFd wake_;  // eventfd: leave() was called, or the last thread has ended
   std::vector<Thread> threads_;
@@ -130,13 +128,6 @@ class Worker final : public ChangedCode {
   bool line_ended_ = false;
   Reason relief_reason_ = Reason::kScriptReload;  // of what it asked the supervisor for, if it did
   Micros next_memory_check_{};
-
-  const bool rolling_ = born_.launch->spec.reload == "rolling";
-  base::Mutex changes_;
-  bool paused_ GH_GUARDED_BY(changes_) = false;
-  // The latest version of each script that old code is to serve, and that the supervisor was told of.
-  std::unordered_map<std::string, std::int64_t> tolerated_ GH_GUARDED_BY(changes_);
-  std::unordered_map<std::string, std::int64_t> told_ GH_GUARDED_BY(changes_);
 };
 
 bool Worker::prepare() {
@@ -155,6 +146,7 @@ bool Worker::prepare() {
   }
   signals_.emplace(std::move(signals).value());
   intake_ = std::move(intake).value();
+  changes_.emplace(born_.line, intake_.get(), born_.launch->spec.reload == "rolling");
   return true;
 }
 
@@ -217,7 +209,7 @@ void Worker::serve(Thread& thread) {
                                .thread_id = static_cast<std::int32_t>(thread.index) + 1,
                                .intake = intake_.get(),
                                .worker = static_cast<std::uint16_t>(born_.slot),
-                               .changed = this,
+                               .changed = &*changes_,
                                .progress = &progress_,
                                .maps = &maps_};
   KeptChannels& kept = intake_->kept();
@@ -274,41 +266,12 @@ void Worker::leave(Reason reason) {
   eventfd_write(wake_.get(), 1);
 }
 
-// The engine has found that its code of the request's script is old. With reload=strict nobody is served by it: tickets
-// wait for the new code, unless that cannot be loaded.
-bool Worker::may_serve(const wire::RequestHead& head) {
-  const std::string script(head.script);
-  // httpd has not looked at a handler script, nor at one whose functions are called: its time is the file's.
-  const std::int64_t mtime = head.script_mtime_us != 0 ? head.script_mtime_us : mtime_of(script);
-  const base::MutexLock lock(changes_);
-  const auto tolerated = tolerated_.find(script);
-  if (tolerated != tolerated_.end() && tolerated->second == mtime) return true;
-  const auto told = told_.find(script);
-  const bool is_told = told != told_.end() && told->second == mtime;
-  if (!is_told || (!rolling_ && !paused_)) {
-    const WorkerNotice stale{WorkerNotice::Kind::kStale,
-                             "",
-                             {script, mtime, std::string(head.callable), std::string(head.interpreter),
-                              std::string(head.application_group)}};
-    if (tell(born_.line, stale)) told_[script] = mtime;
-  }
-  if (rolling_) return true;
-  if (!paused_) intake_->pause(Intake::kOldCode);
-  paused_ = true;
-  return false;
-}
-
 void Worker::obey(const WorkerOrder& order) {
   if (order.kind == WorkerOrder::Kind::kRetire || order.kind == WorkerOrder::Kind::kDismiss) {
     hurry(Micros(order.limit_us));
     return leave(order.kind == WorkerOrder::Kind::kDismiss ? Reason::kScaleDown : relief_reason_);
   }
-  const base::MutexLock lock(changes_);
-  for (const ScriptVersion& version : order.tolerated) tolerated_[version.script] = version.mtime_us;
-  const bool pauses = order.kind == WorkerOrder::Kind::kPause;
-  if (pauses && !paused_) intake_->pause(Intake::kOldCode);
-  if (!pauses && paused_) intake_->resume(Intake::kOldCode);
-  paused_ = pauses;
+  changes_->obey(order);
 }
 
 // Its replacement is ready before it stops taking tickets; without a supervisor there is none. Main thread only.
