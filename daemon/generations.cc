@@ -19,6 +19,9 @@ namespace {
 
 using base::Message;
 
+// A zygote that has hung up has ended, or is about to.
+constexpr Micros kLookAtDead = std::chrono::milliseconds(100);
+
 // How long the first ticket of a queue has waited; it stays there, and its descriptor with it.
 Micros longest_wait(int queue) {
   std::array<std::byte, wire::kTicketSize> bytes;
@@ -229,8 +232,10 @@ base::Deadline Supervisor::next_act() {
   const auto consider = [&next](Micros when) {
     if (when < next.when()) next = base::Deadline::at(when);
   };
-  for (const Brood& brood : broods_)
+  for (const Brood& brood : broods_) {
     if (brood.ending) consider(brood.kill_at.when());
+    if (brood.has_zygote() && brood.reports() < 0) consider(base::now() + kLookAtDead);
+  }
   for (const Worker& worker : workers_)
     if (is_watched(worker)) consider(worker.silence.next());
   if (ending_) return next;

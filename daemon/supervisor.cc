@@ -102,7 +102,7 @@ void Supervisor::wait_and_handle() {
     events.push_back({workers_[slot].line.get(), POLLIN, 0});
     slots.push_back(slot);
   }
-  if (poll(events.data(), events.size(), next_act().poll_timeout()) <= 0) return;
+  if (poll(events.data(), events.size(), next_act().poll_timeout()) <= 0) return reap();
 
   // Reports first: they tell how a zygote's workers ended, before its own end is handled.
   for (std::size_t i = fixed; i < lines; ++i)
@@ -110,7 +110,8 @@ void Supervisor::wait_and_handle() {
   for (std::size_t i = lines; i < events.size(); ++i)
     if (events[i].revents != 0) on_line(slots[i - lines]);
   if (events[1].revents != 0) on_signals();
-  if ((events[2].revents | events[3].revents) != 0) on_queue();
+  reap();
+  if (const int queues = events[2].revents | events[3].revents; queues != 0) on_queue((queues & ~POLLIN) != 0);
   if (events[4].revents != 0) on_successor();
   if (events[0].revents != 0) on_control();
 }
@@ -148,6 +149,10 @@ void Supervisor::on_signals() {
     if (number == SIGTERM) end(Ending::kPrompt);
     if (number == SIGUSR1) tell_deaths();
   }
+}
+
+// Whether SIGCHLD has come or not: a debugger that lets go of this process may keep it.
+void Supervisor::reap() {
   int status = 0;
   rusage usage{};
   for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0;) on_child_ended(pid, status, peak_memory_of(usage));
@@ -213,7 +218,7 @@ void Supervisor::on_stale(std::size_t slot, const ScriptChange& change) {
   }
 }
 
-void Supervisor::on_queue() {
+void Supervisor::on_queue(bool hung_up) {
   for (int i = 0; refusing() && i < kBurst; ++i) {
     const std::string reason = "group '" + launch_.spec.name + "' cannot start; the server's error log says why";
     if (turn_away_one(queues_.priority.get(), reason) == TurnedAway::kOne) continue;
@@ -227,7 +232,8 @@ void Supervisor::on_queue() {
         return end(Ending::kPrompt);
     }
   }
-  if (refusing()) return;
+  // What the zygote has said meanwhile may have ended the refusals: then the tickets are the workers'.
+  if (refusing() || !hung_up) return;
   // No httpd child is left. Workers see the same after the last ticket, and leave.
   queue_ended_ = true;
   end(Ending::kPeaceful);

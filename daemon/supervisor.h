@@ -49,10 +49,11 @@ class Supervisor {
   void on_control();
   void on_successor();
   void on_signals();
+  void reap();
   void on_line(std::size_t slot);
   void on_notice(std::size_t slot, const WorkerNotice& notice);
   void on_stale(std::size_t slot, const ScriptChange& change);
-  void on_queue();
+  void on_queue(bool hung_up);
   void on_reports(Brood& brood);
   void on_report(Brood& brood, const ZygoteReport& report);
   void on_worker_report(const ZygoteReport& report);

@@ -4,8 +4,10 @@
  * without directory and suffix; see kBehaviours. No script needs to exist. The process group "cannot-start" has
  * no Python that starts.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -186,9 +188,14 @@ static void before_fork(void) {}
 static void after_fork_parent(void) {}
 static void after_fork_child(const struct gatehouse_host* its_host) { host = its_host; }
 
+/* Script `fail` cannot be loaded as long as its file is empty. */
 static int load(const struct gatehouse_target* target, struct gatehouse_error* error) {
   const struct gatehouse_text name = base_name(target->script);
+  char path[4096];
+  struct stat facts;
   if (name.size != 4 || memcmp(name.data, "fail", 4) != 0) return 0;
+  snprintf(path, sizeof path, "%.*s", (int)target->script.size, target->script.data);
+  if (stat(path, &facts) == 0 && facts.st_size > 0) return 0;
   error->message = 0;
   strcpy(error->text, "the fake script cannot be loaded");
   return -1;

@@ -2,10 +2,14 @@
 #include "daemon/supervisor.h"
 
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <cerrno>
 
 #include "running_group_test.h"
@@ -95,6 +99,41 @@ TEST(RunningSupervisor, AnApplicationThatCannotBeLoadedAheadAnswers503) {
   LONGS_EQUAL(503, group->get("hello").status);
   group->close_control();
   ends_in_order();
+}
+
+TEST(RunningSupervisor, AnAttemptWhoseEndNoSignalTellsIsFollowedByTheNext) {
+  const std::string script = group->script_file("fail");
+  group->launch.imports = {{wire::Import::Kind::kApplication, script, "", ""}};
+  group->start();
+  logged("GH0432: ");
+  CHECK(eventually([&] { return group->zygote() != 0; }));
+  usleep(100'000);
+  const pid_t zygote = group->zygote();
+  LONGS_EQUAL(0, ptrace(PTRACE_SEIZE, group->supervisor(), nullptr, nullptr));
+  std::filesystem::last_write_time(script, std::filesystem::file_time_type::clock::now());
+  // As a debugger does that lets go of it in this moment.
+  int status = 0;
+  LONGS_EQUAL(group->supervisor(), waitpid(group->supervisor(), &status, 0));
+  CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGCHLD);
+  LONGS_EQUAL(0, ptrace(PTRACE_DETACH, group->supervisor(), nullptr, nullptr));
+  CHECK(eventually([&] { return group->zygote() != 0 && group->zygote() != zygote; }));
+}
+
+TEST(RunningSupervisor, ARequestThatComesWhenTheNextAttemptSucceedsIsServed) {
+  const std::string script = group->script_file("fail");
+  group->launch.imports = {{wire::Import::Kind::kApplication, script, "", ""}};
+  group->start();
+  logged("GH0432: ");
+  CHECK(eventually([&] { return group->zygote() != 0; }));
+  usleep(100'000);
+  // It finds the request and what the zygote says at the same time.
+  kill(group->supervisor(), SIGSTOP);
+  LONGS_EQUAL(group->supervisor(), waitpid(group->supervisor(), nullptr, WUNTRACED));
+  const base::UniqueFd request = group->send("hello");
+  std::ofstream(script) << "it loads";
+  usleep(300'000);
+  kill(group->supervisor(), SIGCONT);
+  LONGS_EQUAL_TEXT(200, group->receive(request).status, group->log().c_str());
 }
 
 TEST(RunningSupervisor, AnImportScriptThatCannotBeLoadedHoldsNothingUp) {
