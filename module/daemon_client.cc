@@ -67,7 +67,7 @@ class Forwarding {
     plan_.request = static_cast<std::uint32_t>(head_.submitted_us);
     plan_.head_request = (head_.request_flags & GATEHOUSE_HEAD_REQUEST) != 0;
     plan_.answers = request.answers;
-    plan_.timeout = socket_timeout(r, spec_);
+    plan_.timeout = std::max(socket_timeout(r, spec_), wire::kWithdrawAfter);
     plan_.client_timeout =
         spec_.response_socket_timeout > 0 ? Micros(spec_.response_socket_timeout) : socket_timeout(r, spec_);
     plan_.spool = {static_cast<std::size_t>(size_or(spec_.response_buffer_size, kResponseBuffer)),
@@ -115,7 +115,9 @@ class Forwarding {
 
 int Forwarding::run() {
   if (!make_first_part()) return status_;
-  plan_.queue_deadline = spec_.queue_timeout > 0 ? Deadline::after(Micros(spec_.queue_timeout)) : Deadline::never();
+  // Who was refused before a request may be withdrawn could still see it run.
+  const Micros patience = std::max(Micros(spec_.queue_timeout), wire::kWithdrawAfter);
+  plan_.queue_deadline = spec_.queue_timeout > 0 ? Deadline::after(patience) : Deadline::never();
   bool may_use_kept = true;
   std::uint32_t connects = 0;
   for (int lost = 0, declined = 0; lost < kMaxLost && declined < kMaxDeclined; may_use_kept = false) {

@@ -88,7 +88,6 @@ bool Relay::may_wait_in_call() const {
   if (!channel_.was_kept() || silent_ || read_signal_ || rest_.is_wanted() || delivery_.is_behind() ||
       !to_send_.empty())
     return false;
-  if (plan_.timeout < wire::kWithdrawAfter) return false;
   return plan_.queue_deadline.is_never() || plan_.queue_deadline.when() - base::now() > wire::kWithdrawAfter;
 }
 

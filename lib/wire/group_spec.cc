@@ -104,7 +104,8 @@ constexpr GroupOption kOptions[] = {
            "How many requests may wait in the queue for a free thread, at least 1; further ones get 503 at once, or "
            "after connect-timeout where that is given, too."),
     seconds("queue-timeout", &Spec::queue_timeout, kNow,
-            "How long a request may wait for a free thread before it gets 503; 0 = as long as socket-timeout."),
+            "How long a request may wait for a free thread before it gets 503, 0.05 at least; 0 = as long as "
+            "socket-timeout."),
     number("receive-buffer-size", Kind::kBytes, &Spec::receive_buffer_size, 512, INT_MAX, kNow,
            "Receive buffer of the sockets between httpd and the group; 0 = the system's."),
     text("reload", Kind::kReload, &Spec::reload, kNow,
