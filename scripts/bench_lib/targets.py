@@ -118,7 +118,7 @@ class Target:
     context: bool = False                 # without httpd in front: does less, so it is shown apart
 
 
-ROUND_TRIPS = frozenset({"hello", "page20k", "upload1k", "upload1m", "memory10m"})
+ROUND_TRIPS = frozenset({"hello", "page20k", "upload1k", "upload1m", "memory10m", "sleep20"})
 WITH_LENGTH = frozenset(job.name for job in JOBS if job.name != "stream100")   # wrk takes no other for whole
 NOTHING_WAITS = frozenset(job.name for job in JOBS if job.name != "sleep20")
 

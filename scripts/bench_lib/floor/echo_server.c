@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The other end of mod_floor's round trip: reads a request and answers with as
- * many bytes as it asks for. One thread per connection, no Python, no parsing.
+ * many bytes as it asks for, when it asks for them. One thread per connection, no Python, no parsing.
  * usage: echo_server SOCKET
  */
 #include <pthread.h>
@@ -16,21 +16,22 @@
 
 static char pattern[kPatternBytes];
 
-/* One read takes head and lengths together in the common case, as a real gateway would. */
+/* One read takes both heads together in the common case, as a real gateway would. */
 static int serve_one(int fd, char* block, size_t size) {
-  round_trip_head lengths;
-  ssize_t got = read(fd, block, sizeof lengths + kHeadBytes);
+  round_trip_head head;
+  ssize_t got = read(fd, block, sizeof head + kHeadBytes);
   if (got <= 0) return 0;
-  if ((size_t)got < sizeof lengths && !read_all(fd, block + got, sizeof lengths - (size_t)got)) return 0;
-  memcpy(&lengths, block, sizeof lengths);
-  size_t left = lengths.request_bytes;
-  left -= (size_t)got > sizeof lengths ? (size_t)got - sizeof lengths : 0;
+  if ((size_t)got < sizeof head && !read_all(fd, block + got, sizeof head - (size_t)got)) return 0;
+  memcpy(&head, block, sizeof head);
+  size_t left = head.request_bytes;
+  left -= (size_t)got > sizeof head ? (size_t)got - sizeof head : 0;
   while (left > 0) {
     got = read(fd, block, left < size ? left : size);
     if (got <= 0) return 0;
     left -= (size_t)got;
   }
-  return lengths.answer_bytes <= sizeof pattern && write_all(fd, pattern, lengths.answer_bytes);
+  if (head.sleep_us > 0) usleep(head.sleep_us);
+  return head.answer_bytes <= sizeof pattern && write_all(fd, pattern, head.answer_bytes);
 }
 
 static void* serve(void* argument) {

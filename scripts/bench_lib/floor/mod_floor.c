@@ -27,7 +27,7 @@
 
 #include "round_trip.h"
 
-enum { kHello = 14, kPage = 20 * 1024, kPieces = 100, kPiece = 128, kBlock = 64 * 1024 };
+enum { kHello = 14, kPage = 20 * 1024, kPieces = 100, kPiece = 128, kBlock = 64 * 1024, kSleep = 20 * 1000 };
 
 static char pattern[kPatternBytes];
 
@@ -143,7 +143,7 @@ static int stream100(request_rec* r) {
 }
 
 static int sleep20(request_rec* r) {
-  apr_sleep(20 * 1000);
+  apr_sleep(kSleep);
   return hello(r);
 }
 
@@ -184,15 +184,15 @@ static int lose_socket(void) {
 }
 
 /* Sends the head and the first bytes, then the rest of the client's body. */
-static int ask(request_rec* r, uint32_t upload_bytes, uint32_t answer_bytes) {
+static int ask(request_rec* r, uint32_t upload_bytes, uint32_t answer_bytes, uint32_t sleep_us) {
   static const char head[kHeadBytes];
-  round_trip_head lengths = {kHeadBytes + upload_bytes, answer_bytes};
-  struct iovec parts[2] = {{&lengths, sizeof lengths}, {(void*)head, kHeadBytes}};
+  round_trip_head first = {kHeadBytes + upload_bytes, answer_bytes, sleep_us};
+  struct iovec parts[2] = {{&first, sizeof first}, {(void*)head, kHeadBytes}};
   char* block = upload_bytes > 0 ? apr_palloc(r->pool, kBlock) : NULL;
   int ok;
 
   if (kept < 0 && (kept = connect_echo_server()) < 0) return HTTP_SERVICE_UNAVAILABLE;
-  ok = writev(kept, parts, 2) == (ssize_t)(sizeof lengths + kHeadBytes);
+  ok = writev(kept, parts, 2) == (ssize_t)(sizeof first + kHeadBytes);
   for (uint32_t sent = 0; ok && sent < upload_bytes;) {
     const long got = ap_get_client_block(r, block, kBlock);
     ok = got > 0 && write_all(kept, block, (size_t)got);
@@ -201,8 +201,8 @@ static int ask(request_rec* r, uint32_t upload_bytes, uint32_t answer_bytes) {
   return ok ? OK : lose_socket();
 }
 
-static int round_trip(request_rec* r, uint32_t upload_bytes, char* answer, uint32_t answer_bytes) {
-  const int status = ask(r, upload_bytes, answer_bytes);
+static int round_trip(request_rec* r, uint32_t upload_bytes, char* answer, uint32_t answer_bytes, uint32_t sleep_us) {
+  const int status = ask(r, upload_bytes, answer_bytes, sleep_us);
   if (status != OK) return status;
   return read_all(kept, answer, answer_bytes) ? OK : lose_socket();
 }
@@ -211,7 +211,7 @@ static int round_trip(request_rec* r, uint32_t upload_bytes, char* answer, uint3
 static int memory_over_socket(request_rec* r) {
   apr_bucket_alloc_t* allocator = r->connection->bucket_alloc;
   apr_bucket_brigade* brigade = apr_brigade_create(r->pool, allocator);
-  int status = ask(r, 0, kPatternBytes);
+  int status = ask(r, 0, kPatternBytes, 0);
   set_plain(r, kPatternBytes);
   for (size_t left = kPatternBytes; status == OK && left > 0;) {
     char* block = malloc(kBlock);
@@ -229,28 +229,33 @@ static int memory_over_socket(request_rec* r) {
   return status;
 }
 
-static int answer_over_socket(request_rec* r, uint32_t length) {
+static int answer_over_socket(request_rec* r, uint32_t length, uint32_t sleep_us) {
   char* answer = apr_palloc(r->pool, length);
-  const int status = round_trip(r, 0, answer, length);
+  const int status = round_trip(r, 0, answer, length, sleep_us);
   if (status == OK) ap_rwrite(answer, (int)length, r);
   return status;
 }
 
 static int hello_over_socket(request_rec* r) {
   set_plain(r, kHello);
-  return answer_over_socket(r, kHello);
+  return answer_over_socket(r, kHello, 0);
+}
+
+static int sleep_over_socket(request_rec* r) {
+  set_plain(r, kHello);
+  return answer_over_socket(r, kHello, kSleep);
 }
 
 static int page_over_socket(request_rec* r) {
   set_page_headers(r);
-  return answer_over_socket(r, kPage);
+  return answer_over_socket(r, kPage, 0);
 }
 
 static int upload_over_socket(request_rec* r) {
   char answer[kHello];
   int status = ap_setup_client_block(r, REQUEST_CHUNKED_ERROR);
   const apr_off_t length = r->remaining;
-  if (status == OK && ap_should_client_block(r)) status = round_trip(r, (uint32_t)length, answer, sizeof answer);
+  if (status == OK && ap_should_client_block(r)) status = round_trip(r, (uint32_t)length, answer, sizeof answer, 0);
   return status == OK ? answer_count(r, length) : status;
 }
 
@@ -262,7 +267,7 @@ static const job jobs[] = {
     {"/upload1m", upload, upload_over_socket},
     {"/memory10m", memory10m, memory_over_socket},
     {"/stream100", stream100, NULL},
-    {"/sleep20", sleep20, NULL},
+    {"/sleep20", sleep20, sleep_over_socket},
     {"/cpu2", cpu2, NULL},
 };
 

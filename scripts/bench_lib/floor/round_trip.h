@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What mod_floor and echo_server say to each other: two lengths, then that many bytes each way. */
+/* What mod_floor and echo_server say to each other: a head, then as many bytes each way as that says. */
 #ifndef FLOOR_ROUND_TRIP_H
 #define FLOOR_ROUND_TRIP_H
 
@@ -15,6 +15,7 @@ enum { kHeadBytes = 600, kPatternBytes = 10 * 1024 * 1024 };
 typedef struct {
   uint32_t request_bytes;
   uint32_t answer_bytes;
+  uint32_t sleep_us; /* before the answer */
 } round_trip_head;
 
 /* Every body of the benchmark is a prefix of this pattern. */
