@@ -38,8 +38,7 @@ base::Result<std::unique_ptr<Intake>> Intake::create(Queues queues, bool one_may
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.fd = intake->stop_.get();
-  if (epoll_ctl(intake->epoll_.get(), EPOLL_CTL_ADD, intake->stop_.get(), &event) != 0 ||
-      !intake->watch(queues.normal) || (queues.priority >= 0 && !intake->watch(queues.priority)))
+  if (epoll_ctl(intake->epoll_.get(), EPOLL_CTL_ADD, intake->stop_.get(), &event) != 0 || !intake->watch_all())
     return base::os_error(base::Message::kSystemCall, "the group's queue cannot be watched");
   return intake;
 }
@@ -49,6 +48,21 @@ bool Intake::watch(int queue) {
   event.events = EPOLLIN | EPOLLEXCLUSIVE;
   event.data.fd = queue;
   return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, queue, &event) == 0;
+}
+
+bool Intake::watch_all() {
+  if (queues_.nudge >= 0) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLEXCLUSIVE | EPOLLET;  // nobody reads it
+    event.data.fd = queues_.nudge;
+    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, queues_.nudge, &event);
+  }
+  return watch(queues_.normal) && (queues_.priority < 0 || watch(queues_.priority));
+}
+
+void Intake::watch_none() {
+  for (const int fd : {queues_.nudge, queues_.normal, queues_.priority})
+    if (fd >= 0) watch_not(fd);
 }
 
 void Intake::watch_not(int queue) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue, nullptr); }
@@ -68,15 +82,26 @@ Intake::Taken Intake::take(wire::Ticket* ticket, int* channel) {
     const int ready = closed_.load() ? 0 : epoll_wait(epoll_.get(), &event, 1, -1);
     // Once closed, every thread that waited looks once: it may have been woken for a ticket, and nobody else was.
     const bool is_over = closed_.load();
-    const bool looks = is_over || (ready > 0 && is_queue(event.data.fd));
+    const bool looks = is_over || (ready > 0 && is_for_ticket(event.data.fd));
     const Receipt receipt = looks ? receive_any(ticket, channel) : Receipt::kNothing;
     stop_waiting();
-    if (receipt == Receipt::kTicket) return Taken::kTicket;
-    if (receipt == Receipt::kEnd || is_over) return Taken::kEnd;
-    if (looks || ready <= 0) continue;
-    *channel = event.data.fd;
-    if (kept_.begin(*channel)) return Taken::kNext;
+    const bool is_ticket = receipt == Receipt::kTicket;
+    if (receipt == Receipt::kEnd || (is_over && !is_ticket)) return Taken::kEnd;
+    if (!is_ticket) {
+      if (looks || ready <= 0) continue;
+      *channel = event.data.fd;
+      if (!kept_.begin(*channel)) continue;
+    }
+    if (waiting() == 0) pass_on();
+    return is_ticket ? Taken::kTicket : Taken::kNext;
   }
+}
+
+// The kernel may have woken a thread of this worker for a ticket, and none of another worker; but that thread has found
+// a request on a kept channel first, or the queue gone from the set.
+void Intake::pass_on() const {
+  if (queues_.nudge >= 0 && (has_tickets(queues_.normal) || has_tickets(queues_.priority)))
+    eventfd_write(queues_.nudge, 1);
 }
 
 void Intake::stop_waiting() {
@@ -149,8 +174,8 @@ bool Intake::pause(Cause cause) {
   paused_ |= cause;
   const bool is_new = (before & cause) == 0;
   if (closed_.load() || before != 0) return is_new;
-  watch_not(queues_.normal);
-  if (queues_.priority >= 0) watch_not(queues_.priority);
+  watch_none();
+  pass_on();
   return is_new;
 }
 
@@ -160,8 +185,7 @@ void Intake::resume(Cause cause) {
   if (paused_ == 0) return;
   paused_ &= ~unsigned{cause};
   if (closed_.load() || paused_ != 0) return;
-  watch(queues_.normal);
-  if (queues_.priority >= 0) watch(queues_.priority);
+  watch_all();
 }
 
 void Intake::close() {
@@ -177,18 +201,17 @@ void Intake::leave_queues() {
   if (left_.exchange(true)) return;
   // The set watches what the number stands for now, and would go on doing so.
   const base::MutexLock lock(place_);
-  for (const int queue : {queues_.normal, queues_.priority}) {
-    if (queue < 0) continue;
-    watch_not(queue);
-    put_over(dead_end_.get(), queue);
-  }
+  watch_none();
+  for (const int queue : {queues_.normal, queues_.priority})
+    if (queue >= 0) put_over(dead_end_.get(), queue);
 }
 
 void Intake::close_after_fork() {
   closed_.store(true);
   lookout_.forget();
   put_over(dead_end_.get(), queues_.normal);
-  if (queues_.priority >= 0) put_over(dead_end_.get(), queues_.priority);
+  for (const int fd : {queues_.priority, queues_.nudge})
+    if (fd >= 0) put_over(dead_end_.get(), fd);
   put_over(dead_end_.get(), epoll_.get());
   kept_.cover(dead_end_.get());
 }

@@ -5,8 +5,10 @@
 // One epoll set a worker. The queue is in it with EPOLLEXCLUSIVE, so that a ticket wakes one thread of one worker. The
 // kernel asks the workers in the order in which they put the queue into their sets, and always the first one first;
 // so a worker that has taken a ticket puts it in again, behind the others. Then the tickets go round.
-// With a priority lane, a thread that is woken for either looks into the lane first, then into the queue: who was woken
-// for a ticket that another has taken must not leave the other's ticket behind.
+// A thread that was woken for a ticket may find a request on a kept channel first. So the last one of a worker that
+// leaves the set for a request, and leaves tickets behind, wakes a thread of another worker by the group's nudge. With
+// a priority lane, a thread that is woken for either looks into the lane first, then into the queue: who was woken for
+// a ticket that another has taken must not leave the other's ticket behind.
 
 #include <atomic>
 #include <cstddef>
@@ -51,8 +53,9 @@ class Intake {
     kLockHeld = 2,      // Python's lock cannot be got
     kNoDescriptor = 4,  // for the next request
   };
-  // Takes no tickets as long as there is a cause: they stay in the queue for others. A take() that has been woken for
-  // one takes it, for nobody else was. False: there was this cause already. Any thread, any number of times.
+  // Takes no tickets as long as there is a cause: they stay in the queue for others, who are told of those that are
+  // there. A take() that has been woken for one may take it all the same. False: there was this cause already. Any
+  // thread, any number of times.
   bool pause(Cause cause);
   // The end of this cause. Nothing after close().
   void resume(Cause cause);
@@ -75,7 +78,9 @@ class Intake {
         stop_(std::move(stop)),
         kept_(epoll_.get()),
         lookout_(one_may_wait) {}
-  bool is_queue(int fd) const { return fd == queues_.normal || fd == queues_.priority; }
+  bool is_for_ticket(int fd) const { return fd == queues_.normal || fd == queues_.priority || fd == queues_.nudge; }
+  bool watch_all();
+  void watch_none();
   bool watch(int queue);
   void watch_not(int queue);
   void requeue(int queue);
@@ -88,6 +93,7 @@ class Intake {
   bool has_descriptor() const;
   bool has_ended(int queue) const;
   bool has_tickets(int queue) const;
+  void pass_on() const;
 
   const Queues queues_;
   base::UniqueFd dead_end_;

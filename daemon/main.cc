@@ -70,7 +70,7 @@ void unblock_signals() {
 
 int supervise() {
   base::UniqueFd control(kControl);
-  gatehoused::QueueEnds queues{base::UniqueFd(kQueue), {}};
+  gatehoused::QueueEnds queues{base::UniqueFd(kQueue), {}, {}};
   base::UniqueFd succession(kSuccession), server(kServer);
   for (int fd : {kControl, kQueue, kSuccession, kServer}) fcntl(fd, F_SETFD, FD_CLOEXEC);
   const base::Result<wire::Launch> launch = read_launch(control.get());

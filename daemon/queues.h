@@ -12,12 +12,13 @@ namespace gatehoused {
 struct Queues {
   int normal = -1;
   int priority = -1;  // -1: there is none; else tickets in it are taken before all others
+  int nudge = -1;     // eventfd of all workers of the group: written to, one that waits looks for a ticket; -1: none
 };
 
 struct QueueEnds {
-  base::UniqueFd normal, priority;
+  base::UniqueFd normal, priority, nudge;
 
-  Queues get() const { return {normal.get(), priority.get()}; }
+  Queues get() const { return {normal.get(), priority.get(), nudge.get()}; }
 };
 
 }  // namespace gatehoused

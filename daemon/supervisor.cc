@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -58,6 +59,7 @@ base::Result<Supervisor> Supervisor::create(const wire::Launch& launch, base::Un
   const std::size_t threads = static_cast<std::size_t>(std::max<std::int64_t>(launch.spec.threads, 1));
   base::Result<SlotTable> slots = SlotTable::create(slots_for(processes), threads);
   if (!slots) return slots.error();
+  queues.nudge = base::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   return Supervisor(launch, std::move(control), std::move(queues), std::move(succession), std::move(signals).value(),
                     std::move(slots).value());
 }

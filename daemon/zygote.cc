@@ -112,7 +112,8 @@ base::Status Zygote::open_engine() {
 
 base::Status Zygote::start() {
   setsid();
-  close_all_but({inheritance_.queues.normal, inheritance_.queues.priority, inheritance_.command, inheritance_.leash});
+  close_all_but({inheritance_.queues.normal, inheritance_.queues.priority, inheritance_.queues.nudge,
+                 inheritance_.command, inheritance_.leash});
   command_ = base::UniqueFd(inheritance_.command);
   set_title(title_of_zygote(launch().spec));
   limit_group(launch().spec);

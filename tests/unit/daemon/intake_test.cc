@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -161,6 +163,83 @@ TEST(Intake, PausedForTwoCausesItWaitsForTheEndOfBoth) {
   waiting.join();
   LONGS_EQUAL(0, early);
   LONGS_EQUAL(7, request.load());
+}
+
+// Two workers, of which the second one waits, and something that the kernel wakes for every ticket in their place.
+TEST_GROUP_BASE(Nudge, TEST_GROUP_CppUTestGroupIntake) {
+  base::UniqueFd nudge{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}, distraction{epoll_create1(EPOLL_CLOEXEC)};
+  base::UniqueFd end{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  std::unique_ptr<Intake> first, second;
+  std::atomic<std::uint32_t> taken = 0;
+  std::thread distracted, waiting;
+
+  static void add(const base::UniqueFd& epoll, int fd, std::uint32_t more) {
+    epoll_event event{};
+    event.events = EPOLLIN | more;
+    event.data.fd = fd;
+    LONGS_EQUAL(0, epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event));
+  }
+  static std::uint32_t take_from(Intake & intake) {
+    wire::Ticket ticket;
+    int channel = -1;
+    if (intake.take(&ticket, &channel) != Intake::Taken::kTicket) return 0;
+    close(channel);
+    return ticket.request;
+  }
+  void setup() override {
+    TEST_GROUP_CppUTestGroupIntake::setup();
+    intake.reset();
+    add(distraction, queue.get(), EPOLLEXCLUSIVE | EPOLLET);
+    add(distraction, end.get(), 0);
+    first = Intake::create({queue.get(), -1, nudge.get()}).value();
+    second = Intake::create({queue.get(), -1, nudge.get()}).value();
+    distracted = std::thread([this] {
+      epoll_event event{};
+      while (epoll_wait(distraction.get(), &event, 1, -1) == 1 && event.data.fd != end.get()) continue;
+    });
+    waiting = std::thread([this] { taken = take_from(*second); });
+    usleep(20'000);
+    send_ticket(7);
+    usleep(20'000);
+    LONGS_EQUAL(0, taken.load());
+  }
+  void teardown() override {
+    eventfd_write(end.get(), 1);
+    distracted.join();
+    second->close();
+    waiting.join();
+    first.reset();
+    second.reset();
+    TEST_GROUP_CppUTestGroupIntake::teardown();
+  }
+  std::uint32_t taken_elsewhere() {
+    for (int i = 0; i < 400 && taken.load() == 0; ++i) usleep(5000);
+    return taken.load();
+  }
+};
+
+TEST(Nudge, WhoFindsAnotherRequestFirstHasTheTicketTakenElsewhere) {
+  auto channel = base::socket_pair(SOCK_STREAM).value();
+  CHECK_TRUE(first->kept().adopt(channel.first.get()));
+  CHECK_TRUE(first->kept().finish(channel.first.get()));
+  LONGS_EQUAL(1, send(channel.second.get(), "x", 1, 0));
+  wire::Ticket ticket;
+  int found = -1;
+  CHECK_TRUE(first->take(&ticket, &found) == Intake::Taken::kNext);
+  LONGS_EQUAL(channel.first.get(), found);
+  LONGS_EQUAL(7, taken_elsewhere());
+}
+
+TEST(Nudge, WhoTakesATicketHasTheNextOneTakenElsewhere) {
+  send_ticket(8);
+  const std::unique_ptr<Intake> third = Intake::create({queue.get(), -1, nudge.get()}).value();
+  LONGS_EQUAL(7, take_from(*third));
+  LONGS_EQUAL(8, taken_elsewhere());
+}
+
+TEST(Nudge, WhoPausesHasTheTicketTakenElsewhere) {
+  first->pause(Intake::kOldCode);
+  LONGS_EQUAL(7, taken_elsewhere());
 }
 
 TEST_GROUP_BASE(PriorityLane, TEST_GROUP_CppUTestGroupIntake) {

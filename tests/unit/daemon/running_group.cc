@@ -107,7 +107,7 @@ void RunningGroup::fork_supervisor(Run run) {
 void RunningGroup::start() {
   fork_supervisor([this](base::UniqueFd control, base::UniqueFd queue) {
     gatehoused::set_log_level(static_cast<base::Level>(launch.log_level));
-    auto supervisor = gatehoused::Supervisor::create(launch, std::move(control), {std::move(queue), {}}, {});
+    auto supervisor = gatehoused::Supervisor::create(launch, std::move(control), {std::move(queue), {}, {}}, {});
     if (!supervisor) return;
     supervisor->run();
     _exit(0);

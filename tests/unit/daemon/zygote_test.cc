@@ -31,8 +31,8 @@ TEST_GROUP_BASE(RunningZygote, RunningGroupTest){};
 
 TEST(RunningZygote, AZygoteHoldsNoDescriptorButItsOwn) {
   start();
-  // the standard three, queue, command, leash, and the two ends of its signal pipe.
-  LONGS_EQUAL(8, descriptors_of(group->zygote()).size());
+  // the standard three, queue, nudge, command, leash, and the two ends of its signal pipe.
+  LONGS_EQUAL(9, descriptors_of(group->zygote()).size());
 }
 
 TEST(RunningZygote, AGroupOfRootIsRefused) {
