@@ -43,20 +43,15 @@ base::Result<std::unique_ptr<Intake>> Intake::create(Queues queues, bool one_may
   return intake;
 }
 
-bool Intake::watch(int queue) {
+bool Intake::watch(int fd, std::uint32_t more) {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLEXCLUSIVE;
-  event.data.fd = queue;
-  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, queue, &event) == 0;
+  event.events = EPOLLIN | EPOLLEXCLUSIVE | more;
+  event.data.fd = fd;
+  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 bool Intake::watch_all() {
-  if (queues_.nudge >= 0) {
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLEXCLUSIVE | EPOLLET;  // nobody reads it
-    event.data.fd = queues_.nudge;
-    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, queues_.nudge, &event);
-  }
+  if (queues_.nudge >= 0) watch(queues_.nudge, EPOLLET);  // nobody reads it
   return watch(queues_.normal) && (queues_.priority < 0 || watch(queues_.priority));
 }
 
@@ -65,7 +60,7 @@ void Intake::watch_none() {
     if (fd >= 0) watch_not(fd);
 }
 
-void Intake::watch_not(int queue) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue, nullptr); }
+void Intake::watch_not(int fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
 void Intake::requeue(int queue) {
   const base::MutexLock lock(place_);

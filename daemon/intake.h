@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "base/mutex.h"
@@ -81,8 +82,8 @@ class Intake {
   bool is_for_ticket(int fd) const { return fd == queues_.normal || fd == queues_.priority || fd == queues_.nudge; }
   bool watch_all();
   void watch_none();
-  bool watch(int queue);
-  void watch_not(int queue);
+  bool watch(int fd, std::uint32_t more = 0);
+  void watch_not(int fd);
   void requeue(int queue);
   void stop_waiting();
   void leave_queues();

@@ -7,14 +7,25 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <cerrno>
 
 #include "running_group_test.h"
 
-TEST_GROUP_BASE(RunningSupervisor, RunningGroupTest){};
+TEST_GROUP_BASE(RunningSupervisor,
+                RunningGroupTest){// The script that cannot be loaded; the next attempt waits for it to change.
+                                  std::string start_in_vain(){const std::string script = group->script_file("fail");
+group->launch.imports = {{wire::Import::Kind::kApplication, script, "", ""}};
+group->start();
+logged("GH0432: ");
+CHECK(eventually([&] { return group->zygote() != 0; }));
+usleep(100'000);
+return script;
+}
+}
+;
 
 TEST(RunningSupervisor, ForksTheWantedNumberOfWorkersAndAnswers) {
   start(3);
@@ -102,12 +113,7 @@ TEST(RunningSupervisor, AnApplicationThatCannotBeLoadedAheadAnswers503) {
 }
 
 TEST(RunningSupervisor, AnAttemptWhoseEndNoSignalTellsIsFollowedByTheNext) {
-  const std::string script = group->script_file("fail");
-  group->launch.imports = {{wire::Import::Kind::kApplication, script, "", ""}};
-  group->start();
-  logged("GH0432: ");
-  CHECK(eventually([&] { return group->zygote() != 0; }));
-  usleep(100'000);
+  const std::string script = start_in_vain();
   const pid_t zygote = group->zygote();
   LONGS_EQUAL(0, ptrace(PTRACE_SEIZE, group->supervisor(), nullptr, nullptr));
   std::filesystem::last_write_time(script, std::filesystem::file_time_type::clock::now());
@@ -120,12 +126,7 @@ TEST(RunningSupervisor, AnAttemptWhoseEndNoSignalTellsIsFollowedByTheNext) {
 }
 
 TEST(RunningSupervisor, ARequestThatComesWhenTheNextAttemptSucceedsIsServed) {
-  const std::string script = group->script_file("fail");
-  group->launch.imports = {{wire::Import::Kind::kApplication, script, "", ""}};
-  group->start();
-  logged("GH0432: ");
-  CHECK(eventually([&] { return group->zygote() != 0; }));
-  usleep(100'000);
+  const std::string script = start_in_vain();
   // It finds the request and what the zygote says at the same time.
   kill(group->supervisor(), SIGSTOP);
   LONGS_EQUAL(group->supervisor(), waitpid(group->supervisor(), nullptr, WUNTRACED));
